@@ -1,0 +1,1 @@
+"""The conductor of a session: carries the plan to workers and recorders and brings reports back."""

@@ -1,0 +1,1 @@
+"""Venue health: statistics of the media plane, aggregated for technicians and metrics."""

@@ -1,0 +1,1 @@
+"""What travels between server and clients: signalling (JSON-RPC 2.0) and REST, as schemas."""

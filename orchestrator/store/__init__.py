@@ -1,0 +1,1 @@
+"""SQL: the session log, the catalogue of sessions and recordings, accounts, audit."""

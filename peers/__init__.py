@@ -1,0 +1,1 @@
+"""Venues without a browser: full signalling clients for the demo, tests and load."""

@@ -1,0 +1,1 @@
+"""The finalizer process: derives program, chapters and pictures from a finished recording."""

@@ -1,0 +1,1 @@
+"""The record on disk: manifest, segments and their hash chain. Pure: bytes in, documents out."""

@@ -1,0 +1,1 @@
+"""The recorder process: receives taps, writes one track file per publication, and the manifest."""

@@ -1,0 +1,1 @@
+"""Routers, producers, buses and consumers: who is given what, derived from the plan."""
