@@ -89,6 +89,8 @@ class CreateTransport(Frozen):
     direction: Literal["send", "recv"]
     venue_id: Identifier | None = None
     force_tcp: bool = False
+    client: Identifier | None = None
+    """Opaque name of the client it belongs to; kept and given back by `session.describe`."""
 
 
 class TransportParameters(Frozen):
@@ -201,6 +203,44 @@ class RequestKeyFrame(Frozen):
     """A viewer's decoder asks for a fresh picture (`consumer.key_frame`)."""
 
     consumer_id: Identifier
+
+
+class DescribeSession(Frozen):
+    """What runs of a session (`session.describe`): an orchestrator that starts again finds the
+    transports of its clients by it. A session the worker does not know has no transports."""
+
+    epoch: Epoch
+    session_id: Identifier
+
+
+class ProducerDescription(Frozen):
+    producer_id: Identifier
+    publication: PublicationKey
+    kind: Kind
+
+
+class ConsumerDescription(Frozen):
+    consumer_id: Identifier
+    target: Target
+
+
+class TransportDescription(Frozen):
+    """`client` as given to `transport.create`."""
+
+    transport_id: Identifier
+    direction: Literal["send", "recv"]
+    venue_id: Identifier | None
+    client: Identifier | None
+    state: Literal["connecting", "connected", "disconnected", "failed", "closed"]
+    producers: tuple[ProducerDescription, ...] = ()
+    consumers: tuple[ConsumerDescription, ...] = ()
+
+
+class SessionDescription(Frozen):
+    """`log_version` of the newest plan applied; 0 when there was none."""
+
+    log_version: int
+    transports: tuple[TransportDescription, ...] = ()
 
 
 class Empty(Frozen):
