@@ -4,6 +4,10 @@ The cookie of a join link or of an account says who the client is; no message ca
 request is `session.join`. Commands carry `key`, an idempotency key: repeating a command with the
 same key returns the first outcome and changes nothing. Errors are `{code, message, data: {reason}}`
 where `reason` is one of `orchestrator.protocol.reasons`.
+
+A foreign Origin is refused with HTTP 403. Everything else is told by the code that the server
+closes the WebSocket with (`CLOSE_CODES`). Heartbeats: the server sends WebSocket pings; a client
+that hears nothing for 25 s may send `client.ping` and treats a missing answer as a lost connection.
 """
 
 from typing import Annotated, Any, Literal
@@ -23,6 +27,20 @@ from sfu.control.rtp import (
 
 SIGNALLING_PROTOCOL = 1
 MAX_MESSAGE = 256 * 1024
+
+CLOSE_CODES: dict[int, str] = {
+    1000: "the client closed, or left",
+    1001: "the server is stopping: come back with back-off, the session goes on",
+    1009: "a message was over MAX_MESSAGE",
+    1011: "an internal error: come back with back-off",
+    4400: "a binary message, or one malformed message after another: a faulty client",
+    4401: "no valid sign-in for this session or venue: open the join link or sign in again",
+    4403: "the join link was revoked: do not come back with it",
+    4404: "no such session or venue",
+    4408: "too slow to take what is sent: come back and join with last_version",
+    4429: "too many messages: come back after 5 s",
+}
+"""What a close code of the WebSocket tells the client to do."""
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -69,6 +87,17 @@ class Joined(Message):
     frames: tuple["EventFrame", ...] = ()
     generation: int
     media_ready: bool
+    transports: tuple[str, ...] = ()
+    """Own media transports that still run at the server from before (a lost WebSocket, a restart
+    of the server): go on using them; one that is not named here must be created again."""
+
+
+class Ping(Message):
+    """`client.ping` → {}: the client's heartbeat, also allowed before `session.join`."""
+
+
+class Leave(Message):
+    """`session.leave`: the page closes on purpose; the server forgets it at once."""
 
 
 class VisibleEvent(Message):
@@ -360,6 +389,7 @@ class LinkRevoked(Message):
 
 METHODS: dict[str, type[Message]] = {
     "session.join": Join,
+    "session.leave": Leave,
     "session.open": SessionCommand,
     "session.start": SessionCommand,
     "session.pause": SessionCommand,
@@ -388,6 +418,7 @@ METHODS: dict[str, type[Message]] = {
     "media.wall": SetWall,
     "media.key_frame": RequestKeyFrame,
     "client.report": ClientReport,
+    "client.ping": Ping,
     "monitor.subscribe": SubscribeMonitor,
     "monitor.unsubscribe": SubscribeMonitor,
 }
