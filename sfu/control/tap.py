@@ -33,7 +33,8 @@ class TapRecord(IntEnum):
     one for all streams of a publisher), RTP timestamp, NTP timestamp (RFC 3550, 64 bits)."""
     SWITCH = 5
     """`<BBxxII`: slot, kind (0 audio, 1 video), stream tag or 0 for none, RTP timestamp of
-    the first packet after the switch. `tag` of the header is 0."""
+    the first packet after the switch. `tag` of the header is 0. Stage slots are 1-9; the unpaired
+    audio bus `b` is written as slot `AUDIO_BUS_SLOT + b`, so that the record says who was heard."""
     GAP = 6
     """`<Q`: how many records were dropped here."""
     STREAM_END = 7
@@ -43,3 +44,6 @@ class TapRecord(IntEnum):
 SENDER_REPORT = struct.Struct("<qIQ")
 SWITCH = struct.Struct("<BBxxII")
 GAP = struct.Struct("<Q")
+
+AUDIO_BUS_SLOT = 16
+"""Added to the number of an unpaired audio bus (1-16) to name it in a SWITCH."""
