@@ -1,0 +1,1 @@
+"""REST: accounts, sessions, join links, recordings. Bodies are in `orchestrator.protocol.rest`."""
