@@ -1,0 +1,5 @@
+import { mountPage } from '@/ui/mount';
+
+import ArchivePage from './ArchivePage.vue';
+
+mountPage(ArchivePage);

@@ -1,0 +1,5 @@
+import { mountPage } from '@/ui/mount';
+
+import HostPage from './HostPage.vue';
+
+mountPage(HostPage);

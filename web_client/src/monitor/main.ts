@@ -1,0 +1,5 @@
+import { mountPage } from '@/ui/mount';
+
+import MonitorPage from './MonitorPage.vue';
+
+mountPage(MonitorPage);

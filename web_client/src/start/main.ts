@@ -1,0 +1,5 @@
+import { mountPage } from '@/ui/mount';
+
+import StartPage from './StartPage.vue';
+
+mountPage(StartPage);

@@ -1,0 +1,5 @@
+import { mountPage } from '@/ui/mount';
+
+import VenuePage from './VenuePage.vue';
+
+mountPage(VenuePage);
