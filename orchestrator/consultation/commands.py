@@ -4,7 +4,7 @@ Identifiers that must be unique beyond the session (venues, links, recordings, c
 made by the shell, since nothing here knows randomness; the rest is counted by the session itself.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,9 @@ class Command(BaseModel):
     """Base of every command."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+CommandT = TypeVar("CommandT", bound=Command)
 
 
 # --- set-up: host and admin -----------------------------------------------------------------
