@@ -79,6 +79,20 @@ class RateLimiter:
         self._local.clear()
         return Verdict(allowed=wait <= 0, retry_after=wait)
 
+    async def refund(self, key: str, rate: Rate) -> None:
+        """Give back a token that was taken for something that turned out well."""
+
+        async def use(client: Redis) -> bool:
+            # A bucket that has expired is full already; do not make one.
+            if await client.exists(PREFIX + key):
+                await client.hincrbyfloat(PREFIX + key, "tokens", 1.0)
+                await client.pexpire(PREFIX + key, int(rate.period * 1000))
+            return True
+
+        if await self._broker.attempt(use) is None and key in self._local:
+            tokens, at = self._local[key]
+            self._local[key] = (min(float(rate.limit), tokens + 1), at)
+
     def _allow_locally(self, key: str, rate: Rate) -> Verdict:
         now = self._clock()
         tokens, at = self._local.pop(key, (float(rate.limit), now))

@@ -1,7 +1,7 @@
 """Password hashing with argon2id, off the event loop.
 
-One hash takes tens of milliseconds and 64 MiB (the second recommendation of RFC 9106), so only a few run
-at once, however many logins arrive.
+One hash takes tens of milliseconds and 64 MiB (the second recommendation of RFC 9106), so only a
+few run at once, however many logins arrive.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Passwords:
 
     def _matches(self, encoded: str | None, password: str) -> bool:
         try:
-            matches = self._hasher.verify(encoded or _UNKNOWN, password)
+            self._hasher.verify(encoded or _UNKNOWN, password)
         except (VerificationError, InvalidHashError):
             return False
-        return matches and encoded is not None
+        return encoded is not None

@@ -161,6 +161,22 @@ async def test_limit_holds_while_redis_is_away(broker: Broker, valkey: Valkey) -
     assert verdicts == [True, True, False]
 
 
+async def test_a_refund_gives_the_token_back(broker: Broker, valkey: Valkey) -> None:
+    limiter = RateLimiter(broker)
+    rate = Rate(limit=1, period=60)
+    await limiter.refund("k", rate)
+    for _ in range(2):
+        assert (await limiter.allow("k", rate)).allowed
+        await limiter.refund("k", rate)
+        await limiter.refund("k", rate)
+    assert (await limiter.allow("k", rate)).allowed
+    assert not (await limiter.allow("k", rate)).allowed
+    valkey.kill()
+    assert (await limiter.allow("k", rate)).allowed
+    await limiter.refund("k", rate)
+    assert (await limiter.allow("k", rate)).allowed
+
+
 def test_bucket_refills_and_never_overflows() -> None:
     rate = Rate(limit=2, period=10)
     tokens, verdict = take(2, 0, rate)
