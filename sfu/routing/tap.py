@@ -1,0 +1,83 @@
+"""A tap: a recorder's stream of what the plan lets be recorded, and of nothing else."""
+
+import json
+from collections.abc import Iterable
+
+from sfu.control.tap import TapRecord
+from sfu.engine.native import PacketEngine
+from sfu.routing.bus import Bus
+from sfu.routing.producer import Producer
+
+
+class Tap:
+    """One connected recorder. The file descriptor belongs to the engine until TapClosed."""
+
+    def __init__(self, engine: PacketEngine, fd: int, recording_id: str) -> None:
+        self.recording_id = recording_id
+        self.fd = fd
+        self._engine = engine
+        self._followed: dict[int, Producer] = {}
+        self._buses: set[int] = set()
+        self.handle = engine.open_tap(fd)
+
+    def hello(
+        self, *, session_id: str, worker_id: str, boot_id: str, monotonic_ns: int, wall_ns: int
+    ) -> None:
+        """The first record: whose tap it is, and both clocks at one moment."""
+        self._write(
+            TapRecord.HELLO,
+            0,
+            {
+                "session_id": session_id,
+                "recording_id": self.recording_id,
+                "worker_id": worker_id,
+                "boot_id": boot_id,
+                "monotonic_ns": monotonic_ns,
+                "wall_ns": wall_ns,
+            },
+        )
+
+    def follow(self, producers: Iterable[Producer]) -> None:
+        """Copy these publications from now on, and end the others."""
+        wanted = {producer.stream: producer for producer in producers}
+        for stream in self._followed.keys() - wanted.keys():
+            producer = self._followed.pop(stream)
+            self._engine.untap_stream(self.handle, stream)
+            self._engine.tap_write(self.handle, TapRecord.STREAM_END, producer.tag, b"")
+        for stream in wanted.keys() - self._followed.keys():
+            producer = self._followed[stream] = wanted[stream]
+            self._announce(producer)
+            self._engine.tap_stream(self.handle, stream)
+            if producer.kind == "video":
+                self._engine.request_key_frame(stream)
+
+    def follow_slots(self, buses: Iterable[Bus]) -> None:
+        """Report each switch of these slots. A bus is told to the engine once."""
+        for bus in buses:
+            if bus.slot is not None and bus.handle not in self._buses:
+                self._buses.add(bus.handle)
+                self._engine.tap_bus(self.handle, bus.handle, bus.slot, bus.kind == "video")
+
+    def request_key_frames(self) -> None:
+        """So that a recording can be entered and cut every few seconds."""
+        for stream, producer in self._followed.items():
+            if producer.kind == "video":
+                self._engine.request_key_frame(stream)
+
+    def _announce(self, producer: Producer) -> None:
+        self._write(
+            TapRecord.STREAM,
+            producer.tag,
+            {
+                "publication": producer.publication.model_dump(),
+                "kind": producer.kind,
+                "mime_type": producer.format.mime_type,
+                "payload_type": producer.format.payload_type,
+                "clock_rate": producer.format.clock_rate,
+                "channels": producer.format.channels,
+            },
+        )
+
+    def _write(self, record: TapRecord, tag: int, content: dict[str, object]) -> None:
+        payload = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+        self._engine.tap_write(self.handle, record, tag, payload)
