@@ -13,6 +13,10 @@ FileName = Annotated[
 """Relative to the recording's folder; cannot leave it."""
 
 _PART = re.compile(r"-part(\d{1,6})$")
+_STEM = re.compile(
+    r"^(?:tracks/)?(?P<venue>.+)-(?P<source>camera|microphone|screen|screen_audio)"
+    r"-(?P<generation>\d{1,9})(?:-part\d{1,6})?\.mkv$"
+)
 
 
 def track_stem(publication: PublicationKey, part: int) -> str:
@@ -35,3 +39,17 @@ def part_of(file: str) -> int:
     """Return which part of its publication a track file is, counted from 1."""
     found = _PART.search(file.removesuffix(".mkv"))
     return int(found[1]) if found else 1
+
+
+def publication_of(file: str) -> PublicationKey | None:
+    """Return what a track file's name says it holds, or None when it is no such name."""
+    found = _STEM.match(file)
+    if found is None:
+        return None
+    return PublicationKey.model_validate(
+        {
+            "venue_id": found["venue"],
+            "source": found["source"],
+            "generation": int(found["generation"]),
+        }
+    )
