@@ -66,7 +66,10 @@ export class MediaLink {
   ) {
     this.publisher = new Publisher(client, (error) => this.sendTrouble(error));
     this.stopListening = [
-      client.on('joined', (joined) => this.follow(joined.generation, joined.media_ready)),
+      client.on('joined', (joined) => {
+        this.forgetUnknown(joined.transports);
+        this.follow(joined.generation, joined.media_ready);
+      }),
       client.on('media.reset', (reset) => this.follow(reset.generation, reset.ready)),
       client.on('state', () => this.followPublisher()),
     ];
@@ -112,13 +115,25 @@ export class MediaLink {
     if (!ready) {
       this.tearDown();
       this.become('waiting');
-    } else if (generation !== this.generation || !this.isWhole()) {
+    } else if (generation !== this.generation || !this.transports.has('recv')) {
       void this.setUp();
+    } else {
+      this.followPublisher();
     }
   }
 
-  private isWhole(): boolean {
-    return this.transports.has('recv') && this.transports.has('send') === this.shouldPublish();
+  /** Transports that the server does not have any more are of no use here either. */
+  private forgetUnknown(known: readonly string[]): void {
+    for (const [direction, { transport }] of [...this.transports]) {
+      if (known.includes(transport.id)) continue;
+      if (direction === 'recv') {
+        this.tearDown();
+        return;
+      }
+      this.publisher.detach();
+      this.transports.get(direction)?.close();
+      this.transports.delete(direction);
+    }
   }
 
   private shouldPublish(): boolean {

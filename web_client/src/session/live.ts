@@ -1,5 +1,14 @@
 /** A session as Vue sees it: the signalling client's state in refs. */
-import { onScopeDispose, readonly, ref, shallowRef, type Ref, type ShallowRef } from 'vue';
+import {
+  effectScope,
+  getCurrentScope,
+  onScopeDispose,
+  readonly,
+  ref,
+  shallowRef,
+  type Ref,
+  type ShallowRef,
+} from 'vue';
 
 import { i18n, type Language } from '@/i18n';
 import { SignallingClient, type LinkState, type SignallingOptions } from '@/signalling/client';
@@ -26,14 +35,21 @@ export interface LiveSession {
 export async function openSession(
   options: Omit<SignallingOptions, 'clientId' | 'language'>,
 ): Promise<LiveSession> {
+  const scope = getCurrentScope();
   const clientId = await tabClientId();
-  return liveSession(
-    new SignallingClient({
-      ...options,
-      clientId,
-      language: i18n.global.locale.value as Language,
-    }),
-  );
+  const client = new SignallingClient({
+    ...options,
+    clientId,
+    language: i18n.global.locale.value as Language,
+  });
+  if (!scope) return liveSession(client);
+  const live = scope.run(() => liveSession(client));
+  if (live) return live;
+  // The scope ended while the tab's id was looked up.
+  const ended = effectScope(true);
+  const unused = ended.run(() => liveSession(client)) as LiveSession;
+  ended.stop();
+  return unused;
 }
 
 /** The refs of a client, and `start()`. Call it inside a scope (`setup`, `effectScope.run`). */

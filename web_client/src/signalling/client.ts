@@ -23,8 +23,15 @@ import type { SessionView } from './protocol';
 import type { ErrorCode } from '@/session/rest';
 
 export const SIGNALLING_PROTOCOL = 1;
-/** The server closes with this code when the link of the venue was revoked. */
-const CLOSED_LINK_REVOKED = 4403;
+/** Close codes of the server after which coming back is of no use. */
+const FINAL_CLOSE: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
+  [4401, 'not_signed_in'],
+  [4403, 'link_revoked'],
+  [4404, 'no_such_session'],
+]);
+/** "Too many messages: come back after 5 s." */
+const CLOSED_TOO_MANY = 4429;
+const TOO_MANY_WAIT_MS = 5_500;
 const PING_EVERY_MS = 4_000;
 const SILENCE_LIMIT_MS = 10_000;
 const JOIN_LIMIT_MS = 8_000;
@@ -135,6 +142,12 @@ export class SignallingClient {
     this.finish('closed');
   }
 
+  /** End on purpose: the server frees the venue's place at once instead of waiting for it. */
+  leave(): void {
+    if (this.state === 'open') this.call('session.leave', {}).catch(() => undefined);
+    this.finish('closed');
+  }
+
   /** Take the venue's place from the connection that publishes for it now. */
   takeOver(): void {
     this.takeOverNext = true;
@@ -196,8 +209,9 @@ export class SignallingClient {
     };
     socket.onclose = (event: CloseEvent) => {
       if (socket !== this.socket) return;
-      if (event.code === CLOSED_LINK_REVOKED) this.finish('link_revoked');
-      else this.lose(socket, !opened);
+      const reason = FINAL_CLOSE.get(event.code);
+      if (reason !== undefined) this.finish(reason);
+      else this.lose(socket, !opened, event.code === CLOSED_TOO_MANY ? TOO_MANY_WAIT_MS : 0);
     };
   }
 
@@ -256,11 +270,12 @@ export class SignallingClient {
   }
 
   /** This socket is of no more use: forget it and try again after a while. */
-  private lose(socket: WebSocket, silently = false): void {
+  private lose(socket: WebSocket, silently = false, atLeastMs = 0): void {
     if (socket !== this.socket) return;
     this.drop();
     this.silentAttempts = silently ? this.silentAttempts + 1 : 0;
-    const wait = backoffMs(this.attempt, (this.options.random ?? Math.random)());
+    const random = (this.options.random ?? Math.random)();
+    const wait = Math.max(atLeastMs, backoffMs(this.attempt, random));
     this.attempt += 1;
     this.setState('waiting');
     if (this.silentAttempts >= DIAGNOSE_AFTER && this.options.diagnose) void this.askWhy();
