@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 
@@ -90,6 +91,9 @@ def listen_unix(path: str, *, backlog: int = 16) -> socket.socket:
 
 def _remove_stale(path: str) -> None:
     """A socket file that nobody listens on is left from a killed process."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise StartError("socket_unusable", f"{path} is no socket: choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:

@@ -265,7 +265,7 @@ class Sessions:
 
     def _switched(self, event: BusSwitched) -> None:
         for session in self._sessions.values():
-            bus = session.router.slot_bus(event.bus)
+            bus = session.router.slot_of(event.bus)
             if bus is not None and bus.slot is not None:
                 self._notify(
                     session.router.session_id,
@@ -286,7 +286,7 @@ class Sessions:
         if fd is not None:
             os.close(fd)
         for session in self._sessions.values():
-            if session.router.tap_closed(handle):
+            if session.router.tap_ended(handle):
                 log.info("tap.closed", session=session.router.session_id)
                 return
 

@@ -8,15 +8,15 @@ from sfu.engine.native import ConsumerCounters, StreamCounters
 from sfu.routing.consumer import Consumer
 from sfu.routing.producer import Producer
 
-Counters = TypeVar("Counters", covariant=True)
+Counters_co = TypeVar("Counters_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Sample(Generic[Counters]):
-    """Counters as of a moment of the worker's monotonic clock."""
+class Sample(Generic[Counters_co]):
+    """Counters_co as of a moment of the worker's monotonic clock."""
 
     at_ns: int
-    counters: Counters
+    counters: Counters_co
 
 
 def incoming(
@@ -81,8 +81,8 @@ def idle(before: Sample[ConsumerCounters] | None, now: Sample[ConsumerCounters])
 
 
 def _interval(
-    before: Sample[Counters] | None, now: Sample[Counters]
-) -> tuple[Counters | None, float]:
+    before: Sample[Counters_co] | None, now: Sample[Counters_co]
+) -> tuple[Counters_co | None, float]:
     if before is None or now.at_ns <= before.at_ns:
         return None, 0.0
     return before.counters, (now.at_ns - before.at_ns) / 1e9

@@ -25,17 +25,17 @@ from sfu.control.messages import (
 from sfu.control.plan import MediaPlan, PublicationKey, Source, SourceRef
 from sfu.control.rtp import Kind, RtpCapabilities, RtpParameters
 from sfu.engine.native import PacketEngine
-from sfu.routing.bus import Bus, audio_bus, slot_bus, wall_bus
+from sfu.routing.bus import Bus, wall_bus
 from sfu.routing.consumer import Consumer, open_consumer
 from sfu.routing.numbers import Numbers
 from sfu.routing.ortc import consumer_parameters, producer_format
 from sfu.routing.producer import KIND_OF, Producer, open_producer
-from sfu.routing.tap import Tap
+from sfu.routing.stage import Stage, check_plan
+from sfu.routing.tap import Tap, Taps
 from sfu.transport.dtls import DtlsCertificate
 from sfu.transport.webrtc import WebRtcTransport
 
 StateChanged = Callable[["Router", WebRtcTransport, str], None]
-_SlotKey = tuple[int, Kind]
 _SourceKey = tuple[str, Source]
 
 
@@ -73,12 +73,11 @@ class Router:
         self._numbers = numbers
         self._state_changed = state_changed
         self._owners: dict[str, int] = {}
-        self._slots: dict[_SlotKey, Bus] = {}
-        self._audio: dict[int, Bus] = {}
+        self._stage = Stage(engine, numbers)
+        self._taps = Taps(engine)
         self._live: dict[_SourceKey, Producer] = {}
         self._publications: dict[int, PublicationKey] = {}
-        self._taps: list[Tap] = []
-        self._make_buses()
+        self._shape()
 
     # -- the plan
 
@@ -88,22 +87,12 @@ class Router:
         if plan.codec != self.plan.codec and any(self.producers()):
             raise BadRequest("the stage codec of a session cannot change while venues publish")
         self.plan = plan
-        self._make_buses()
+        self._shape()
         self._route()
 
-    def _make_buses(self) -> None:
-        slots: set[_SlotKey] = set()
-        for slot in self.plan.slots:
-            slots |= {(slot.slot, "video"), (slot.slot, "audio")}
-        for key in slots - self._slots.keys():
-            self._slots[key] = slot_bus(self._engine, *key, tag=self._numbers.tag())
-        for key in self._slots.keys() - slots:
-            self._remove_bus(self._slots.pop(key))
-        audio = {planned.bus for planned in self.plan.audio_buses}
-        for number in audio - self._audio.keys():
-            self._audio[number] = audio_bus(self._engine, number)
-        for number in self._audio.keys() - audio:
-            self._remove_bus(self._audio.pop(number))
+    def _shape(self) -> None:
+        for bus in self._stage.shape(self.plan):
+            self._remove_bus(bus)
 
     def _remove_bus(self, bus: Bus) -> None:
         for member in self.members.values():
@@ -113,23 +102,17 @@ class Router:
 
     def _route(self) -> None:
         """Point every bus and tap at the newest live publication of its planned source."""
-        for slot in self.plan.slots:
-            self._slots[slot.slot, "video"].point(
-                self._engine, self._stream(slot.video), self._stream(slot.alternate)
-            )
-            self._slots[slot.slot, "audio"].point(self._engine, self._stream(slot.audio))
-        for planned in self.plan.audio_buses:
-            self._audio[planned.bus].point(self._engine, self._stream(planned.source))
+        self._stage.point(self.plan, self._stream)
         for member in self.members.values():
             for tile, bus in member.wall.items():
                 bus.point(self._engine, self._stream(member.tiles.get(tile)))
-        for tap in list(self._taps):
-            self._follow(tap)
+        self._taps.follow(self.plan.recording, self._producer, self._stage.slots)
+
+    def _producer(self, source: SourceRef) -> Producer | None:
+        return self._live.get((source.venue_id, source.source))
 
     def _stream(self, source: SourceRef | None) -> int:
-        if source is None:
-            return 0
-        producer = self._live.get((source.venue_id, source.source))
+        producer = self._producer(source) if source else None
         return producer.stream if producer else 0
 
     # -- transports
@@ -174,11 +157,9 @@ class Router:
     def _owner(self, venue_id: str | None) -> int:
         if venue_id is None:
             return 0
-        return self._owners.setdefault(venue_id, 0) or self._new_owner(venue_id)
-
-    def _new_owner(self, venue_id: str) -> int:
-        self._owners[venue_id] = owner = self._numbers.owner()
-        return owner
+        if venue_id not in self._owners:
+            self._owners[venue_id] = self._numbers.owner()
+        return self._owners[venue_id]
 
     def _transport_changed(self, transport: WebRtcTransport, reason: str) -> None:
         if transport.state == "connected":
@@ -327,13 +308,7 @@ class Router:
             if target.tile not in member.wall:
                 member.wall[target.tile] = wall_bus(self._engine, target.tile)
             return member.wall[target.tile]
-        if isinstance(target, AudioBusTarget):
-            bus = self._audio.get(target.bus)
-        else:
-            bus = self._slots.get((target.slot, target.kind))
-        if bus is None:
-            raise NotFound("the session has no such slot or audio bus")
-        return bus
+        return self._stage.bus(target)
 
     def set_wall(self, transport_id: str, tiles: tuple[WallTile, ...]) -> None:
         """Give venues to wall tiles. Raises NotPermitted for anything that is no picture."""
@@ -378,38 +353,17 @@ class Router:
     # -- taps
 
     def add_tap(self, tap: Tap) -> None:
-        """A recorder is here: it takes the place of an earlier connection of its recording."""
-        for earlier in [t for t in self._taps if t.recording_id == tap.recording_id]:
-            self._close_tap(earlier)
-        self._taps.append(tap)
-        self._follow(tap)
+        """A recorder that the plan allows is here."""
+        self._taps.add(tap)
+        self._route()
 
-    def tap_closed(self, handle: int) -> bool:
-        """The engine reported that a tap ended; False when it is none of ours."""
-        for tap in self._taps:
-            if tap.handle == handle:
-                self._taps.remove(tap)
-                return True
-        return False
+    def tap_ended(self, handle: int) -> bool:
+        """The engine reported that a tap's reader went away; False when it is none of ours."""
+        return self._taps.ended(handle)
 
     def request_tapped_key_frames(self) -> None:
         """Called every few seconds: a recording can be entered and cut only at key frames."""
-        for tap in self._taps:
-            tap.request_key_frames()
-
-    def _follow(self, tap: Tap) -> None:
-        recording = self.plan.recording
-        if recording is None or recording.recording_id != tap.recording_id:
-            self._close_tap(tap)
-            return
-        named = ((source.venue_id, source.source) for source in recording.taps)
-        tap.follow([self._live[key] for key in dict.fromkeys(named) if key in self._live])
-        tap.follow_slots(self._slots.values())
-
-    def _close_tap(self, tap: Tap) -> None:
-        tap.follow(())  # the recorder learns that these publications ended here
-        self._taps.remove(tap)
-        self._engine.close_tap(tap.handle)
+        self._taps.request_key_frames()
 
     # -- the whole
 
@@ -439,40 +393,22 @@ class Router:
             ),
         )
 
-    def slot_bus(self, handle: int) -> Bus | None:
-        """The stage bus with this engine handle."""
-        return next((bus for bus in self._slots.values() if bus.handle == handle), None)
+    def slot_of(self, handle: int) -> Bus | None:
+        """The stage slot's bus with this engine handle."""
+        return self._stage.slot_of(handle)
 
     def close(self) -> None:
         """End everything of the session; idempotent."""
-        for tap in list(self._taps):
-            self._close_tap(tap)
+        self._taps.close()
         for transport_id in list(self.members):
             self.close_transport(transport_id)
-        for bus in [*self._slots.values(), *self._audio.values()]:
-            self._engine.remove_bus(bus.handle)
-        self._slots.clear()
-        self._audio.clear()
+        self._stage.close()
 
     def _member(self, transport_id: str) -> Member:
         member = self.members.get(transport_id)
         if member is None:
             raise NotFound(f"no transport {transport_id}")
         return member
-
-
-def check_plan(plan: MediaPlan) -> None:
-    """Raises BadRequest for a plan that puts sound on a picture bus or names a place twice."""
-    slots = [slot.slot for slot in plan.slots]
-    buses = [planned.bus for planned in plan.audio_buses]
-    if len(set(slots)) != len(slots) or len(set(buses)) != len(buses):
-        raise BadRequest("the plan names a slot or an audio bus twice")
-    pictures = [source for slot in plan.slots for source in (slot.video, slot.alternate)]
-    sounds = [slot.audio for slot in plan.slots] + [bus.source for bus in plan.audio_buses]
-    for kind, sources in (("video", pictures), ("audio", sounds)):
-        for source in sources:
-            if source is not None and KIND_OF[source.source] != kind:
-                raise BadRequest(f"the plan puts a {source.source} on a bus for {kind}")
 
 
 def _target_key(target: Target) -> tuple[object, ...]:

@@ -1,8 +1,9 @@
 """A tap: a recorder's stream of what the plan lets be recorded, and of nothing else."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from sfu.control.plan import RecordingPlan, SourceRef
 from sfu.control.tap import TapRecord
 from sfu.engine.native import PacketEngine
 from sfu.routing.bus import Bus
@@ -81,3 +82,54 @@ class Tap:
     def _write(self, record: TapRecord, tag: int, content: dict[str, object]) -> None:
         payload = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
         self._engine.tap_write(self.handle, record, tag, payload)
+
+
+class Taps:
+    """The recorders of one session: at most one connection for each recording."""
+
+    def __init__(self, engine: PacketEngine) -> None:
+        self._engine = engine
+        self._taps: list[Tap] = []
+
+    def add(self, tap: Tap) -> None:
+        """A recorder is here: it takes the place of an earlier connection of its recording."""
+        for earlier in [t for t in self._taps if t.recording_id == tap.recording_id]:
+            self._close(earlier)
+        self._taps.append(tap)
+
+    def follow(
+        self,
+        recording: RecordingPlan | None,
+        find: Callable[[SourceRef], Producer | None],
+        slots: list[Bus],
+    ) -> None:
+        """Give every tap what the plan names; end those whose recording it does not have."""
+        for tap in list(self._taps):
+            if recording is None or recording.recording_id != tap.recording_id:
+                self._close(tap)
+                continue
+            found = (find(source) for source in recording.taps)
+            tap.follow([producer for producer in found if producer is not None])
+            tap.follow_slots(slots)
+
+    def ended(self, handle: int) -> bool:
+        """The engine reported that a tap's reader went away; False when it is none of ours."""
+        for tap in self._taps:
+            if tap.handle == handle:
+                self._taps.remove(tap)
+                return True
+        return False
+
+    def request_key_frames(self) -> None:
+        for tap in self._taps:
+            tap.request_key_frames()
+
+    def close(self) -> None:
+        """End all; idempotent."""
+        for tap in list(self._taps):
+            self._close(tap)
+
+    def _close(self, tap: Tap) -> None:
+        tap.follow(())  # the recorder learns that these publications ended here
+        self._taps.remove(tap)
+        self._engine.close_tap(tap.handle)

@@ -48,6 +48,7 @@ class WebRtcTransport:
         self._fingerprints: tuple[DtlsFingerprint, ...] = ()
         self._dtls: DtlsServer | None = None
         self._early: list[bytes] = []
+        self._ended_in_engine = False
         self._sessions: SrtpSessions | None = None
         self.handle = engine.open_transport(
             self.credentials.ufrag.encode(), self.credentials.password.encode(), owner=owner
@@ -108,8 +109,9 @@ class WebRtcTransport:
 
     def close(self) -> None:
         """End it in the engine; idempotent. Calls `changed` no more."""
-        if self.state == "closed" and self._dtls is None:
+        if self._ended_in_engine:
             return
+        self._ended_in_engine = True
         self.state = "closed"
         if self._dtls is not None:
             self._dtls.close()
