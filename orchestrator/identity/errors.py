@@ -1,11 +1,9 @@
-"""Errors of identity.
+"""Errors of identity. What SQL refuses (a name that is taken, a used set-up link) is
+`orchestrator.store.errors`.
 
 IdentityError
 ├── WrongPassword        wrong_password: no such account, or not its password (not told apart)
 ├── TooManyTries         rate_limited: wait `retry_after` seconds
-├── SetupDone            setup_done: an account exists already
-├── SetupTokenInvalid    setup_token_invalid: not the token of this first start
-├── UsernameTaken        conflict: choose another name
 └── LinkRefused          the join link cannot be used
     ├── LinkInvalid      link_invalid: damaged, or made by another installation
     ├── LinkExpired      link_expired
@@ -31,18 +29,6 @@ class TooManyTries(IdentityError):
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"too many tries; wait {max(1, round(retry_after))} s and try again")
         self.retry_after = retry_after
-
-
-class SetupDone(IdentityError):
-    reason = Reason.SETUP_DONE
-
-
-class SetupTokenInvalid(IdentityError):
-    reason = Reason.SETUP_TOKEN_INVALID
-
-
-class UsernameTaken(IdentityError):
-    reason = Reason.CONFLICT
 
 
 class LinkRefused(IdentityError):

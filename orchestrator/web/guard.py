@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from orchestrator.broker.rate_limit import Rate, Verdict
 from orchestrator.identity.principal import Principal
@@ -19,8 +20,6 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Authenticate = Callable[[web.Request, str | None, str | None], Awaitable[Principal | None]]
 """(request, session id, venue id) → who it is; see `identity.authentication`."""
-
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 class Limiter(Protocol):

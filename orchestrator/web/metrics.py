@@ -4,10 +4,10 @@ Labels come from small fixed sets only: never a session, a venue, an address or 
 """
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.gc_collector import GCCollector
@@ -145,9 +145,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def metrics_middleware(
-    metrics: Metrics,
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def metrics_middleware(metrics: Metrics) -> Middleware:
     """Counts every request; outermost, so that it sees the final status."""
 
     @web.middleware
