@@ -25,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--redis", default="", help="URL of the node registry, if there is one")
     options = parser.parse_args(argv)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
-    av.logging.set_level(av.logging.ERROR)
+    # libavformat calls it an error that VP8 has no extradata to extract, once a track.
+    av.logging.set_level(av.logging.FATAL)
     return asyncio.run(_run(options))
 
 

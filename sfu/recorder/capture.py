@@ -6,6 +6,7 @@ the end. When the disk refuses, `failure` says why; media are dropped (and the g
 """
 
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
@@ -47,7 +48,12 @@ class TapHello(BaseModel):
 class Capture:
     """Tracks and switches of one recording."""
 
-    def __init__(self, journal: Journal, files: OpenFiles) -> None:
+    def __init__(
+        self, journal: Journal, files: OpenFiles, commit: Callable[[], None] = lambda: None
+    ) -> None:
+        """`commit` makes durable what the journal holds; it is called as the tap says HELLO, so
+        that no track file is ever there without a manifest that says when it began."""
+        self._commit = commit
         self._journal = journal
         self._files = files
         self._switches = LineFile(journal.folder / SWITCHES, files)
@@ -127,6 +133,7 @@ class Capture:
         origin = self._journal.origin_wall_ns or hello.wall_ns
         self._boot = BootClock(clock.boot_id, clock.monotonic_ns, clock.wall_ns, origin)
         self._now_ns = self._advanced_ns = hello.monotonic_ns
+        self._guard(self._commit)
         self._note(
             ConnectedLine(
                 boot_id=hello.boot_id,

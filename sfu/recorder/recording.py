@@ -56,8 +56,9 @@ class Recording:
         self._on_change = on_change
         self._files = OpenFiles()
         self._journal = Journal(folder)
-        self._capture = Capture(self._journal, self._files)
+        self._capture = Capture(self._journal, self._files, self._commit)
         self._queue: queue.Queue[bytes | _Mark] = queue.Queue(QUEUE_CHUNKS)
+        self._committing = threading.Lock()
         self._stopping = threading.Event()
         self._written = threading.Event()
         self._sync_error: StorageFailed | None = None
@@ -264,10 +265,11 @@ class Recording:
             self._space.set()
 
     def _commit(self) -> None:
-        entries = self._journal.take()
-        try:
-            self._files.sync()
-        except StorageFailed:
-            self._journal.give_back(entries)
-            raise
-        self._journal.commit(entries)
+        with self._committing:
+            entries = self._journal.take()
+            try:
+                self._files.sync()
+            except StorageFailed:
+                self._journal.give_back(entries)
+                raise
+            self._journal.commit(entries)

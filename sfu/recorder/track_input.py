@@ -61,9 +61,11 @@ class TrackInput:
         self._gap: tuple[GapReason, int, int] | None = None
         self._paused = False
         self._end_ns = 0
+        self._last_ns = 0
 
     def packet(self, data: bytes, monotonic_ns: int) -> None:
         """An RTP packet came."""
+        self._last_ns = monotonic_ns
         try:
             packet = RtpPacket.parse(data)
         except ValueError:
@@ -112,7 +114,10 @@ class TrackInput:
         self._take(self._reorder.flush())
         file, self._file = self._file, None
         if file is not None:
-            file.close()
+            try:
+                self._end_gap(file, self._boot.at(self._last_ns))
+            finally:
+                file.close()
 
     def _take(self, items: Iterator[RtpPacket | Lost]) -> None:
         for item in items:
