@@ -68,7 +68,6 @@ class Driven:
     def holders(self) -> list[str]:
         return list(self.state.floor.holders)
 
-    @property
     def on_stage(self) -> tuple[str | None, ...]:
         return self.state.stage.slots
 

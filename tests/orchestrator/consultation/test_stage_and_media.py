@@ -55,19 +55,19 @@ def test_the_stage_follows_the_newest_holder_and_says_so_in_the_log() -> None:
     session.grant("b1")
     events = session.do(c.GrantFloor(venue_id="b2"))
     assert events[-1].type == "stage.set"
-    assert session.on_stage == ("b2", None)
+    assert session.on_stage() == ("b2", None)
     session.do(c.RevokeFloor(venue_id="b2"))
-    assert session.on_stage == ("b1", None)
+    assert session.on_stage() == ("b1", None)
     session.do(c.RevokeFloor(venue_id="b1"))
-    assert session.on_stage == (MAIN, None)
+    assert session.on_stage() == (MAIN, None)
 
 
 def test_side_by_side_shows_the_main_venue_and_the_newest_branch() -> None:
     session = live(creation(layout="side_by_side"))
-    assert session.on_stage == (MAIN, None)
+    assert session.on_stage() == (MAIN, None)
     session.grant("b1")
     session.grant(MAIN)
-    assert session.on_stage == (MAIN, "b1")
+    assert session.on_stage() == (MAIN, "b1")
     assert [s.alternate for s in media_plan(session.state).slots] == [None, None]
 
 
