@@ -37,6 +37,7 @@ CLOSE_CODES: dict[int, str] = {
     4401: "no valid sign-in for this session or venue: open the join link or sign in again",
     4403: "the join link was revoked: do not come back with it",
     4404: "no such session or venue",
+    4409: "this tab joined again on a newer connection: this one must not come back by itself",
     4408: "too slow to take what is sent: come back and join with last_version",
     4429: "too many messages: come back after 5 s",
 }
@@ -66,6 +67,9 @@ class Join(Message):
     publish: bool = True
     take_over: bool = False
     last_version: int | None = None
+    transports: Annotated[tuple[Identifier, ...], Field(max_length=8)] | None = None
+    """Own media transports that the page still has; the server closes its others at once (a
+    reloaded page has none). Left out: all are kept."""
     language: Literal["zh-CN", "en"] = "en"
     user_agent: ShortText = ""
 
@@ -372,11 +376,23 @@ class VenueHealth(Message):
     transports: tuple[TransportStats, ...]
 
 
+class RecorderHealth(Message):
+    """The capture of the running recording. `state` `lost`: the recorder does not answer; it is
+    started again and goes on by itself, and the session goes on meanwhile."""
+
+    state: Literal["recording", "waiting_for_worker", "stopped", "failed", "lost"]
+    tracks: int = 0
+    bytes_written: int = 0
+    gaps: int = 0
+    reason: str = ""
+
+
 class MonitorStats(Message):
-    """Notification `monitor.stats`, each second."""
+    """Notification `monitor.stats`, each second. `recorder` while a recording runs."""
 
     server_time: float
     venues: tuple[VenueHealth, ...]
+    recorder: RecorderHealth | None = None
 
 
 class Superseded(Message):
