@@ -45,8 +45,6 @@ export const testIds = {
   importTake: 'import-take',
   controlPanel: 'control-panel',
   backToList: 'back-to-list',
-  /** The phase of the session. */
-  phase: 'phase',
   phaseStep: {
     open: 'phase-open',
     start: 'phase-start',
@@ -101,7 +99,8 @@ export const testIds = {
   stageLayout: 'stage-layout',
   layoutSingle: 'layout-single',
   layoutSideBySide: 'layout-side-by-side',
-  stageSlot: 'stage-slot',
+  /** Which venue a slot shows, in mode `manual`. */
+  stageSlotSelect: 'stage-slot-select',
   linksOpen: 'links-open',
   linksCopyAll: 'links-copy-all',
   linksDownload: 'links-download',
@@ -186,7 +185,7 @@ export const testIds = {
   /** The stage: its layout `single` | `side_by_side`. */
   stage: 'stage',
   /** One place: `data-slot`, `data-venue`; state `playing` | `waiting` | `own` | `slate`. */
-  stageSlot: 'stage-slot',
+  venueSlot: 'venue-slot',
   /** The slot's `<video>`. */
   stageVideo: 'stage-video',
   slate: 'slate',
@@ -195,7 +194,7 @@ export const testIds = {
   /** Own picture in the corner: `ok` or the camera's state. */
   ownPicture: 'own-picture',
   /** The session's phase. */
-  phase: 'phase',
+  venuePhase: 'venue-phase',
   /** `off` | `on_air` | `muted`; `data-microphone` is the microphone's state. */
   air: 'air',
   /** `unavailable` | `closed` | `free` | `waiting` | `holding` | `watching`. */
