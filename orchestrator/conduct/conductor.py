@@ -19,7 +19,6 @@ from orchestrator.conduct.attendance import Attendance
 from orchestrator.conduct.departures import Departures
 from orchestrator.conduct.floor_timer import FloorTimer
 from orchestrator.conduct.media import SessionMedia
-from orchestrator.conduct.placement import Placement, PlacementStore
 from orchestrator.conduct.publications import Publications
 from orchestrator.conduct.recorder_link import RecorderLink
 from orchestrator.conduct.sessions import Change, Sessions
@@ -27,6 +26,7 @@ from orchestrator.conduct.worker_link import WorkerLink
 from orchestrator.consultation.media import media_plan
 from orchestrator.consultation.state import RUNNING, SessionState
 from orchestrator.protocol.signalling import MediaReset, StageSwitched, TransportNotice
+from orchestrator.store.placements import Placement, Placements
 from sfu.control import messages as control
 from sfu.control.errors import ControlError, StaleEpoch
 from sfu.control.plan import MediaPlan
@@ -65,7 +65,7 @@ class Conductor:
         self,
         session_id: str,
         sessions: Sessions,
-        placements: PlacementStore,
+        placements: Placements,
         link: WorkerLink,
         recorder: RecorderLink,
     ) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 import structlog
 
 from orchestrator.conduct.conductor import Conductor, needs_conductor
-from orchestrator.conduct.placement import PlacementStore
 from orchestrator.conduct.recorder_link import RecorderLink
 from orchestrator.conduct.sessions import Change, Sessions
 from orchestrator.conduct.worker_link import WorkerLink
 from orchestrator.consultation.errors import NoSuchSession
+from orchestrator.store.placements import Placements
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class Conductors:
     def __init__(
         self,
         sessions: Sessions,
-        placements: PlacementStore,
+        placements: Placements,
         workers: Iterable[WorkerLink],
         recorder: RecorderLink,
     ) -> None:

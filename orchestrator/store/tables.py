@@ -73,6 +73,16 @@ conductors = Table(
     Column("holder", Text, nullable=False),
 )
 
+placements = Table(
+    "placements",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.session_id"), primary_key=True),
+    Column("worker_id", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+)
+"""Which life of which worker has a session's media; `generation` counts the media's lives."""
+
 accounts = Table(
     "accounts",
     metadata,
