@@ -387,6 +387,7 @@ export interface Join {
   publish?: boolean;
   take_over?: boolean;
   last_version?: number | null;
+  transports?: string[] | null;
   language?: "zh-CN" | "en";
   user_agent?: string;
 }
@@ -732,11 +733,12 @@ export interface ProduceResult {
   publication_generation: number;
 }
 /**
- * Notification `monitor.stats`, each second.
+ * Notification `monitor.stats`, each second. `recorder` while a recording runs.
  */
 export interface MonitorStats {
   server_time: number;
   venues: VenueHealth[];
+  recorder?: RecorderHealth | null;
 }
 /**
  * State of one venue, both directions, as of the last second.
@@ -788,6 +790,17 @@ export interface PublicationKey {
   venue_id: string;
   source: "camera" | "microphone" | "screen" | "screen_audio";
   generation: number;
+}
+/**
+ * The capture of the running recording. `state` `lost`: the recorder does not answer; it is
+ * started again and goes on by itself, and the session goes on meanwhile.
+ */
+export interface RecorderHealth {
+  state: "recording" | "waiting_for_worker" | "stopped" | "failed" | "lost";
+  tracks: number;
+  bytes_written: number;
+  gaps: number;
+  reason: string;
 }
 /**
  * POST /api/accounts (admin) → Account; GET /api/accounts → {"accounts": [Account]}.
