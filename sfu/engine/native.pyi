@@ -42,7 +42,7 @@ class BusSwitched(NamedTuple):
     rtp_timestamp: int
 
 class TapClosed(NamedTuple):
-    """The reader of a tap went away; its file descriptor may be closed now."""
+    """The reader went away, or `close_tap` was done; the descriptor may be closed now. Once."""
 
     tap: int
 
@@ -108,7 +108,10 @@ H264: Final[int]
 OPUS: Final[int]
 
 class PacketEngine:
-    """The media thread. Handles (int, > 0) carry a generation: an old one is refused, not reused.
+    """The media thread. Handles (int, > 0) are never reused: an old one is refused (LookupError).
+
+    Closing or removing what is already gone is no error. A bad argument raises ValueError, a
+    thread that takes no commands for a second OSError(EAGAIN).
 
     Usage: create, `add_socket`, `start`, then add transports. `stop()` joins the thread; only
     then may the sockets be closed. Not thread-safe on the Python side: one event loop uses it.
@@ -141,7 +144,11 @@ class PacketEngine:
     def set_srtp(
         self, transport: int, rtp_in: object, rtcp_in: object, rtp_out: object, rtcp_out: object
     ) -> None:
-        """Four `pylibsrtp.Session`, owned by the thread from now until TransportClosed."""
+        """Four different `pylibsrtp.Session`, owned by the thread from now until TransportClosed.
+
+        `rtp_out` needs a policy with `allow_repeat_tx` and a `window_size` of at least 1024, or
+        libsrtp refuses retransmissions; `rtp_in` a window of at least 512 for late repairs. The
+        engine keeps the references."""
     def send_datagram(self, transport: int, data: bytes) -> None:
         """Send as is to the transport's selected address (DTLS); dropped when there is none."""
     def close_transport(self, transport: int) -> None:
