@@ -208,7 +208,8 @@ class Sessions:
 
     def dispatch(self, events: Iterable[Event]) -> None:
         """Act on what the media thread reported."""
-        for event in events:
+        # Taps first: the engine knows a closed one no more, so nothing may write to it now.
+        for event in sorted(events, key=lambda event: not isinstance(event, TapClosed)):
             try:
                 self._dispatch(event)
             except Exception:
