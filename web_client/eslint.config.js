@@ -27,6 +27,12 @@ export default tseslint.config(
       'vue/multi-word-component-names': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // ESLint does not see the types of `.vue` files and takes them for `any`; vue-tsc checks them.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
       // `async` without await keeps one return type for callers of an interface.
       '@typescript-eslint/require-await': 'off',
     },

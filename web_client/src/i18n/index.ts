@@ -41,7 +41,7 @@ export const i18n = createI18n({
 function announce(language: Language): void {
   document.documentElement.lang = language;
 }
-announce(i18n.global.locale.value as Language);
+announce(i18n.global.locale.value);
 
 export function setLanguage(language: Language): void {
   i18n.global.locale.value = language;
@@ -75,7 +75,7 @@ export function useMessages(): {
   language: WritableComputedRef<Language>;
 } {
   const language = computed<Language>({
-    get: () => i18n.global.locale.value as Language,
+    get: () => i18n.global.locale.value,
     set: setLanguage,
   });
   return { t, tOr, language };

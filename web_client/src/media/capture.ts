@@ -184,7 +184,8 @@ export class Capture {
     return track;
   }
 
-  private release(): void {
+  /** Close the device for now; `open` takes it again. */
+  release(): void {
     clearTimeout(this.mutedTimer);
     const track = this.track.value;
     if (!track) return;

@@ -125,7 +125,7 @@ export class MediaTransport {
       const iceParameters = await this.context.client.call('media.transport.restart_ice', {
         transport_id: this.transport.id,
       });
-      await this.transport.restartIce({ iceParameters: iceParameters as types.IceParameters });
+      await this.transport.restartIce({ iceParameters: iceParameters });
     } catch {
       if (this.context.client.state === 'open') this.die();
     } finally {

@@ -40,7 +40,7 @@ export async function openSession(
   const client = new SignallingClient({
     ...options,
     clientId,
-    language: i18n.global.locale.value as Language,
+    language: i18n.global.locale.value,
   });
   if (!scope) return liveSession(client);
   const live = scope.run(() => liveSession(client));

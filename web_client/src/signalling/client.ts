@@ -166,8 +166,8 @@ export class SignallingClient {
   on<E extends keyof AnyEvents>(event: E, listener: (value: AnyEvents[E]) => void): () => void {
     const all = this.listeners.get(event) ?? new Set();
     this.listeners.set(event, all);
-    all.add(listener as (value: never) => void);
-    return () => all.delete(listener as (value: never) => void);
+    all.add(listener);
+    return () => all.delete(listener);
   }
 
   /**

@@ -45,6 +45,8 @@ export const testIds = {
   importTake: 'import-take',
   controlPanel: 'control-panel',
   backToList: 'back-to-list',
+  /** The phase of the session. */
+  phase: 'phase',
   phaseStep: {
     open: 'phase-open',
     start: 'phase-start',

@@ -1,7 +1,7 @@
 /** Everything of one venue in one session: link, media, devices, sound, condition. */
 import { computed, onScopeDispose, ref, shallowRef, watch, type Ref } from 'vue';
 
-import { t, type MessageKey, type Values } from '@/i18n';
+import { t, useMessages, type MessageKey, type Values } from '@/i18n';
 import { Capture, openBoth } from '@/media/capture';
 import { rememberDevices, rememberedDevices } from '@/media/devices';
 import { MediaLink, type MediaState } from '@/media/link';
@@ -12,7 +12,6 @@ import { ApiError, rest } from '@/session/rest';
 import { tabClientId } from '@/session/tab';
 import { SignallingClient } from '@/signalling/client';
 import type { JoinedVenue, SessionView } from '@/signalling/protocol';
-import { useMessages } from '@/i18n';
 
 import { announcements } from './announcements';
 import { airState, ownFloor, slotPictures } from './derive';
@@ -81,18 +80,6 @@ export function useVenue(joined: JoinedVenue, devices: OwnDevices, clientId: str
   });
 
   const condition = useCondition(live, media, devices);
-  const pendingActions = ref(0);
-
-  /** A command of the floor; its refusal is thrown for the place that asked. */
-  async function act<T>(command: Promise<T>): Promise<T> {
-    pendingActions.value += 1;
-    try {
-      return await command;
-    } finally {
-      pendingActions.value -= 1;
-    }
-  }
-
   return {
     joined,
     live,
@@ -100,8 +87,11 @@ export function useVenue(joined: JoinedVenue, devices: OwnDevices, clientId: str
     media,
     condition,
     superseded,
-    pendingActions,
-    act,
+    /** Stay without publishing, and say no more about it. */
+    watchOnly(): void {
+      superseded.value = false;
+      client.watchOnly();
+    },
     announced: useAnnouncements(live, venueId),
     slots: computed(() => (view.value ? slotPictures(view.value, venueId) : [])),
     floor: computed(() =>
