@@ -215,19 +215,20 @@ def _lock(file: str) -> tuple[Path, int]:
 def _configure(connection: Any, _record: Any) -> None:
     # Transactions are begun by `_begin`, not by the driver's guess at the first write.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "busy_timeout=5000",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except BaseException:
+        # The pool does not know this connection yet, nobody else would close it.
+        connection.close()
+        raise
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Deferred: one connection has nobody to wait for, and a read-only disk can still be read.
+    connection.exec_driver_sql("BEGIN")
 
 
 def _check_integrity(place: str) -> Callable[[AsyncConnection], Awaitable[None]]:
