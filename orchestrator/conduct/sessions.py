@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import structlog
 
@@ -37,6 +37,7 @@ ATTEMPTS = 20
 """Times that a command is judged again when others append at the same moment."""
 
 T = TypeVar("T")
+OutcomeName = Literal["accepted", "refused", "repeated"]
 
 REFUSALS: dict[str, type[ConsultationError]] = {
     kind.code: kind
@@ -80,7 +81,7 @@ class Sessions:
         *,
         now: Callable[[], float] = time.time,
         announce: Callable[[str, int], None] = lambda session_id, version: None,
-        on_outcome: Callable[[str], None] = lambda outcome: None,
+        on_outcome: Callable[[OutcomeName], None] = lambda outcome: None,
     ) -> None:
         self._log = session_log
         self._now = now

@@ -35,7 +35,7 @@ class Health:
         on_figures: Callable[[float], None] = lambda worst_loss: None,
     ) -> None:
         self._clock = clock
-        self._on_figures = on_figures
+        self.on_figures = on_figures
         self._sessions: dict[str, _Session] = {}
 
     def take(self, stats: Stats) -> None:
@@ -73,7 +73,7 @@ class Health:
             )
             for venue in sorted(state.venues.values(), key=lambda v: v.order)
         )
-        self._on_figures(worst_loss(by_venue))
+        self.on_figures(worst_loss(by_venue))
         return MonitorStats(server_time=server_time, venues=venues)
 
     def _fresh(self, session: _Session) -> dict[str, list[TransportStats]]:
