@@ -12,7 +12,7 @@ import cyclopts
 from orchestrator import logs
 from orchestrator.config import ConfigError, Settings, environment, load
 from orchestrator.runtime import StartError, lock_data_folder, prepare_data_folder
-from orchestrator.startup import CANNOT_START_EXIT, prepare, programs
+from orchestrator.startup import CANNOT_START_EXIT, demonstration, prepare, programs
 from orchestrator.supervisor import Supervisor
 from orchestrator.tls import TlsError
 
@@ -42,6 +42,8 @@ def up(
 ) -> int:
     """Start everything on this machine and keep it running until Ctrl-C."""
     settings = _settings(config, host=host, port=port, media_port=media_port, data=data)
+    if demo:
+        settings = demonstration(settings)
     logs.configure(settings.log)
     lock = lock_data_folder(prepare_data_folder(settings))
     try:

@@ -1,10 +1,11 @@
 """From settings to the list of processes that `plenary up` keeps running."""
 
 import os
+import secrets
 import socket
 from pathlib import Path
 
-from orchestrator.config import PREFIX, Section, Settings
+from orchestrator.config import PREFIX, ConfigError, Section, Settings
 from orchestrator.runtime import (
     RuntimePaths,
     check_port,
@@ -20,6 +21,10 @@ CANNOT_START_EXIT = 4
 """Exit status of an orchestrator that says what is wrong with its data or settings."""
 
 
+DEMO_PASSWORD = "PLENARY_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
+"""Environment variable that carries the demo account's password of this start."""
+
+
 def prepare(settings: Settings) -> RuntimePaths:
     """Check what can be checked before anything is started; hold the data folder's lock already,
     so that a second start hears that, not of its ports. Raises StartError."""
@@ -32,9 +37,19 @@ def prepare(settings: Settings) -> RuntimePaths:
     return paths
 
 
+def demonstration(settings: Settings) -> Settings:
+    """The same with a data folder of its own, so that no demo account or recording ever stands
+    among real ones. Raises ConfigError off loopback: its password is shown on the console."""
+    if not settings.on_loopback:
+        raise ConfigError("--demo is for looking at it on this machine: leave out --host")
+    folder = f"{settings.data.folder.rstrip('/')}-demo"
+    return settings.model_copy(update={"data": settings.data.model_copy(update={"folder": folder})})
+
+
 def programs(settings: Settings, paths: RuntimePaths, *, demo: bool) -> tuple[Program, ...]:
     """Every process of one machine, in the order of their start."""
     redis_url = settings.services.redis_url or f"unix://{paths.valkey}"
+    secret = ((DEMO_PASSWORD, secrets.token_urlsafe(9)),) if demo else ()
     found = [] if settings.services.redis_url else [_valkey(paths)]
     found += [
         Program(
@@ -73,10 +88,24 @@ def programs(settings: Settings, paths: RuntimePaths, *, demo: bool) -> tuple[Pr
         Program(
             "orchestrator",
             module("orchestrator.app", *(("--demo",) if demo else ())),
-            environment=settings_environment(settings),
+            environment=(*settings_environment(settings), *secret),
             fatal_exit_codes=frozenset({PORT_IN_USE_EXIT, CANNOT_START_EXIT}),
         ),
     ]
+    if demo:
+        found.append(
+            Program(
+                "demo",
+                module(
+                    "peers.demo",
+                    "--url",
+                    f"http://{settings.server.host}:{settings.server.port}",
+                    "--cache",
+                    settings.data_folder / "clips",
+                ),
+                environment=secret,
+            )
+        )
     return tuple(found)
 
 

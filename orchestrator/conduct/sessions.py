@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 HISTORY = 512
 """Changes kept in memory for each session, for clients that return."""
 
+Judged = Literal["accepted", "refused", "repeated"]
+
 ATTEMPTS = 20
 """Times that a command is judged again when others append at the same moment."""
 
