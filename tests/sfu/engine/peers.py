@@ -28,7 +28,7 @@ def _session(key: bytes, inbound: bool) -> Session:
         srtp_profile=PROFILE,
     )
     policy.allow_repeat_tx = True
-    policy.window_size = 2048
+    policy.window_size = 512
     return Session(policy)
 
 
@@ -118,6 +118,7 @@ class Peer:
     sends_rtcp: Session
     receives: Session
     receives_rtcp: Session
+    keys: tuple[bytes, bytes]
     rtcp: list[bytes] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
 
@@ -147,6 +148,16 @@ class Peer:
         answer = stun.parse_message(self.sock.recv(2048))
         assert answer.check_message_integrity(self.pwd)
         assert answer.attributes["XOR-MAPPED-ADDRESS"] == self.sock.getsockname()
+
+    def set_srtp(self) -> None:
+        up, down = self.keys
+        self.engine.set_srtp(
+            self.transport,
+            _session(up, inbound=True),
+            _session(up, inbound=True),
+            _session(down, inbound=False),
+            _session(down, inbound=False),
+        )
 
     def send(self, packet: bytes) -> None:
         self.sock.sendto(self.sends.protect(packet), self.server)
@@ -223,14 +234,6 @@ class Room:
         ufrag, pwd = os.urandom(4).hex().encode(), os.urandom(12).hex().encode()
         transport = self.engine.open_transport(ufrag, pwd, owner=owner)
         up, down = os.urandom(KEY_SIZE), os.urandom(KEY_SIZE)
-        if srtp:
-            self.engine.set_srtp(
-                transport,
-                _session(up, inbound=True),
-                _session(up, inbound=True),
-                _session(down, inbound=False),
-                _session(down, inbound=False),
-            )
         peer = Peer(
             self.engine,
             self.server,
@@ -242,7 +245,10 @@ class Room:
             _session(up, inbound=False),
             _session(down, inbound=True),
             _session(down, inbound=True),
+            (up, down),
         )
+        if srtp:
+            peer.set_srtp()
         if connect:
             peer.connect()
         return peer
@@ -258,6 +264,21 @@ class Room:
             left = end - time.monotonic()
             assert left > 0, f"no {kind.__name__} came; there are {self.events}"
             select.select([self.engine.event_fd], [], [], left)
+            self.events += self.engine.drain()
+
+    def wait_event_after(self, action: Callable[[], None], kind: type) -> native.Event:
+        """Do something and wait for the event that it causes, not for an older one."""
+        self.events += self.engine.drain()
+        self.events = [event for event in self.events if not isinstance(event, kind)]
+        action()
+        return self.wait_event(kind)
+
+    def until(self, condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            left = end - time.monotonic()
+            assert left > 0, "the condition did not come true in time"
+            select.select([self.engine.event_fd], [], [], min(left, 0.005))
             self.events += self.engine.drain()
 
     def video(self, peer: Peer, ssrc: int, tag: int = 1) -> int:
@@ -296,6 +317,36 @@ class Room:
         )
 
 
+def send_audio(peer: Peer, ssrc: int, seq: int, *, level: int | None = 20) -> None:
+    extension = b"" if level is None else bytes([0x10, level])
+    peer.send(
+        rtp(
+            ssrc=ssrc,
+            seq=seq,
+            timestamp=seq * 960,
+            payload=b"opus%d" % seq,
+            payload_type=AUDIO_PT,
+            extension=extension,
+        )
+    )
+
+
+def send_frame(
+    peer: Peer, ssrc: int, seq: int, picture: int, *, key: bool = False, timestamp: int = 0
+) -> None:
+    """A frame of one packet."""
+    peer.send(
+        rtp(
+            ssrc=ssrc,
+            seq=seq,
+            timestamp=timestamp or picture * 3000,
+            payload=vp8(picture, picture & 0xFF, key=key),
+            payload_type=VIDEO_PT,
+            marker=True,
+        )
+    )
+
+
 @contextmanager
 def room(
     *, gso: bool = True, consent_ms: int = 30_000, remb_bps: int = 0, event_capacity: int = 8192
@@ -318,4 +369,16 @@ def room(
             sock.close()
 
 
-__all__ = ["AUDIO_PT", "VIDEO_PT", "Error", "Packet", "Peer", "Room", "room", "rtp", "vp8"]
+__all__ = [
+    "AUDIO_PT",
+    "VIDEO_PT",
+    "Error",
+    "Packet",
+    "Peer",
+    "Room",
+    "room",
+    "rtp",
+    "send_audio",
+    "send_frame",
+    "vp8",
+]
