@@ -1,7 +1,7 @@
 """Accounts at the door: set-up on the first start, signing in and out, whose a cookie is."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -115,7 +115,7 @@ class Logins:
             token_hash(token), now=now, expires_at=now + LOGIN_SECONDS
         )
 
-    async def create(self, username: str, password: str, roles: Collection[Role]) -> Account:
+    async def create(self, username: str, password: str, roles: Iterable[Role]) -> Account:
         """A further account. Raises store.UsernameTaken."""
         hashed = await self._passwords.hash(password)
         return _account(await self._accounts.create(username, hashed, set(roles), at=self._clock()))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.consultation.view import Role
 from orchestrator.identity.cookies import ACCOUNT
 from orchestrator.store.accounts import Accounts
 from tests.orchestrator.web.conftest import PASSWORD, PUBLIC_URL, Site
@@ -83,7 +84,8 @@ async def test_guessing_is_slowed_down_and_success_costs_nothing(site: Site) -> 
     assert answers[-1][1]["error"]["code"] == "rate_limited"
     status, _ = await browser.post("/api/login", {"username": "host", "password": PASSWORD})
     assert status == 429
-    await site.services.logins.create("other", PASSWORD, ("host",))
+    roles: tuple[Role, ...] = ("host",)
+    await site.services.logins.create("other", PASSWORD, roles)
     status, _ = await browser.post("/api/login", {"username": "other", "password": PASSWORD})
     assert status == 200
 
