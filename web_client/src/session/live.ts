@@ -10,7 +10,7 @@ import {
   type ShallowRef,
 } from 'vue';
 
-import { i18n, type Language } from '@/i18n';
+import { i18n } from '@/i18n';
 import { SignallingClient, type LinkState, type SignallingOptions } from '@/signalling/client';
 import type { SessionView } from '@/signalling/protocol';
 
