@@ -2,4 +2,4 @@ import { mountPage } from '@/ui/mount';
 
 import ArchivePage from './ArchivePage.vue';
 
-mountPage(ArchivePage);
+mountPage(ArchivePage, 'archive.title');

@@ -2,4 +2,4 @@ import { mountPage } from '@/ui/mount';
 
 import HostPage from './HostPage.vue';
 
-mountPage(HostPage);
+mountPage(HostPage, 'host.title');

@@ -2,4 +2,4 @@ import { mountPage } from '@/ui/mount';
 
 import MonitorPage from './MonitorPage.vue';
 
-mountPage(MonitorPage);
+mountPage(MonitorPage, 'monitor.title');

@@ -39,8 +39,15 @@ interface ErrorEnvelope {
 }
 
 const TIMEOUT_MS = 20_000;
+/** Every byte of a recording is read: hours of many venues take minutes. */
+const VERIFY_TIMEOUT_MS = 30 * 60_000;
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function request<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  timeoutMs = TIMEOUT_MS,
+): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -48,7 +55,7 @@ async function request<T>(method: string, path: string, body?: unknown): Promise
       credentials: 'same-origin',
       headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
     const timedOut = error instanceof DOMException && error.name === 'TimeoutError';
@@ -104,6 +111,7 @@ export const rest = {
   recording: (id: string) => request<RecordingDetail>('GET', `/api/recordings/${part(id)}`),
   finalize: (id: string) =>
     request<Record<string, unknown>>('POST', `/api/recordings/${part(id)}/finalize`, {}),
-  verify: (id: string) => request<Verification>('POST', `/api/recordings/${part(id)}/verify`, {}),
+  verify: (id: string) =>
+    request<Verification>('POST', `/api/recordings/${part(id)}/verify`, {}, VERIFY_TIMEOUT_MS),
   fileUrl: (id: string, name: string) => `/api/recordings/${part(id)}/files/${part(name)}`,
 };

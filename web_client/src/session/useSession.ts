@@ -8,7 +8,7 @@ import {
   type ShallowRef,
 } from 'vue';
 
-import { i18n, type Language } from '@/i18n';
+import { i18n } from '@/i18n';
 import { SignallingClient } from '@/signalling/client';
 
 import type { AccountAccess } from './account';
