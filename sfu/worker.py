@@ -29,7 +29,6 @@ from sfu.process import (
     listen_unix,
     yield_to_media,
 )
-from sfu.registry import NodeHeartbeat
 from sfu.transport import PortInUse, TransportError
 from sfu.transport.dtls import DtlsCertificate
 from sfu.transport.endpoint import Endpoint, bind_endpoint
@@ -102,15 +101,9 @@ class Worker:
         await self._control.start()
         self._taps.start()
         self._tasks.append(asyncio.create_task(self._tick(), name="tick"))
-        if self.settings.redis_url:
-            heartbeat = NodeHeartbeat(
-                self.settings.redis_url,
-                node_id=self.settings.worker_id,
-                kind="worker",
-                control=self.settings.control,
-            )
-            self._tasks.append(asyncio.create_task(heartbeat.run(), name="heartbeat"))
         log.info("worker.ready", boot=self.boot_id, listen=endpoint.addresses, port=self.port)
+        if self.settings.redis_url:
+            self._tasks.append(asyncio.create_task(self._announce(self.settings.redis_url)))
 
     async def stop(self) -> None:
         """Say goodbye to clients, then end the media thread, then close the sockets."""
@@ -124,9 +117,9 @@ class Worker:
             await self._control.close()
         if self._taps is not None:
             await self._taps.close()
+        asyncio.get_running_loop().remove_reader(engine.event_fd)
         self._sessions.close_all()
         await self._goodbye(engine, self._sessions)
-        asyncio.get_running_loop().remove_reader(engine.event_fd)
         engine.stop()
         endpoint.close()
         self._sessions.release()
@@ -134,6 +127,13 @@ class Worker:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         log.info("worker.stopped")
+
+    async def _announce(self, redis_url: str) -> None:
+        from sfu.registry import NodeHeartbeat  # heavy to load, and media does not wait for it
+
+        await NodeHeartbeat(
+            redis_url, node_id=self.settings.worker_id, kind="worker", control=self.settings.control
+        ).run()
 
     def _drain(self) -> None:
         if self._engine is not None and self._sessions is not None:

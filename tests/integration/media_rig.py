@@ -223,7 +223,7 @@ class Decoder:
     def _decode(self) -> None:
         for frame in self._context.decode(av.Packet(self._data)):
             assert isinstance(frame, av.VideoFrame)
-            planes = [np.frombuffer(plane, np.uint8) for plane in frame.planes]
+            planes = [np.frombuffer(bytes(plane), np.uint8) for plane in frame.planes]
             self.colour = tuple(int(np.median(plane)) for plane in planes)  # type: ignore[assignment] # three planes
             self.frames += 1
 
@@ -437,7 +437,7 @@ async def connect(
     conductor: ControlClient, made: dict[str, Any], **callbacks: Callable[[bytes], None]
 ) -> PeerTransport:
     """The client's side of a transport: connect is answered before DTLS."""
-    transport = PeerTransport(made, **callbacks)  # type: ignore[arg-type] # only on_rtp, on_rtcp
+    transport = PeerTransport(made, **callbacks)
     await conductor.call(
         "transport.connect",
         transport_id=made["transport_id"],

@@ -44,7 +44,11 @@ class Stage:
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    async with running_worker() as worker, conducted(worker) as conductor, AsyncExitStack() as stack:
+    async with (
+        running_worker() as worker,
+        conducted(worker) as conductor,
+        AsyncExitStack() as stack,
+    ):
         yield Stage(conductor, stack)
 
 

@@ -138,9 +138,9 @@ async def test_a_recorder_may_go_and_come_back() -> None:
         await publisher.start()
         for _ in range(3):
             async with recording(worker) as recorder:
-                await until(lambda: len(recorder.packets("a", "camera")) > 10)  # noqa: B023 # awaited here
+                await until(lambda: len(recorder.packets("a", "camera")) > 10)  # awaited here
                 # It begins with a key frame that was asked for, or gets one soon.
-                await until(lambda: _has_key_frame(recorder))  # noqa: B023 # awaited here
+                await until(lambda: _has_key_frame(recorder))  # awaited here
         await publisher.close()
 
 
@@ -179,9 +179,9 @@ async def test_sender_reports_place_a_publisher_in_time() -> None:
                     + bytes(8)
                 )
             await until(lambda: len(recorder.of(TapRecord.SENDER_REPORT)) == 2)
-            offsets = [SENDER_REPORT.unpack(r.payload) for r in recorder.of(TapRecord.SENDER_REPORT)]
+            offsets = [
+                SENDER_REPORT.unpack(r.payload) for r in recorder.of(TapRecord.SENDER_REPORT)
+            ]
             assert offsets[0][0] == offsets[1][0], "one offset for all streams of a publisher"
             assert [o[1:] for o in offsets] == [(90_000, 0xE0000000 << 32)] * 2
         await publisher.close()
-
-

@@ -214,7 +214,7 @@ async def test_transports_need_a_plan_and_a_free_id(client: ControlClient) -> No
 
 
 def agent_is_empty(described: dict[str, Any]) -> bool:
-    return described["transports"] == []
+    return not described["transports"]
 
 
 async def test_connect_is_answered_before_dtls(agent: Agent, client: ControlClient) -> None:
