@@ -1,6 +1,7 @@
 """The tap as a recorder sees it: what the plan names, told apart by tags, and nothing else."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -106,7 +107,7 @@ async def test_tap_gives_what_the_plan_names_even_when_nobody_hears_it() -> None
             sound = recorder.packets("b", "microphone")
             assert {rtp_payload(packet) for packet in sound} == {b"b-sound"}
             numbers = [int.from_bytes(packet[2:4], "big") for packet in sound]
-            assert all((y - x) & 0xFFFF == 1 for x, y in zip(numbers, numbers[1:], strict=False))
+            assert all((y - x) & 0xFFFF == 1 for x, y in itertools.pairwise(numbers))
 
             await apply(2, slots={1: "b"}, heard=("b",), taps=(*taps[:2], ("b", "camera")))
             await until(lambda: len(recorder.of(TapRecord.STREAM_END)) == 1, what="b's end")
@@ -120,8 +121,9 @@ async def test_tap_gives_what_the_plan_names_even_when_nobody_hears_it() -> None
             )
             await apply(3, slots={1: "b"}, heard=("b",))
             await until(lambda: recorder.ended, 5, "the tap is closed with its recording")
-        for client in (*publishers, viewer):
-            await client.close()
+        for publisher in publishers:
+            await publisher.close()
+        await viewer.close()
 
 
 def _switched_to(recorder: Recorder, slot: int, tag: int | None) -> bool:
