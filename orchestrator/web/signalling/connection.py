@@ -108,10 +108,10 @@ class Connection:
                 await self._take(message.data)
                 if self._closing is not None:
                     break
-        finally:
             if self._closing is not None:
                 await asyncio.shield(self._closing)
-            for lane in lanes:
+        finally:
+            for lane in (*lanes, *((self._closing,) if self._closing else ())):
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
 
