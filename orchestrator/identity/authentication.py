@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from orchestrator.consultation.errors import ConsultationError
+from orchestrator.consultation.errors import ConsultationError, NoSuchSession
 from orchestrator.consultation.state import Link, SessionState, check_link
 from orchestrator.identity.cookies import ACCOUNT, venue_cookie
 from orchestrator.identity.errors import LinkExpired, LinkInvalid, LinkRefused, LinkRevoked
@@ -45,7 +45,11 @@ class Authenticator:
         self, request: web.Request, session_id: str | None = None, venue_id: str | None = None
     ) -> Principal | None:
         """The venue `venue_id` of `session_id` when it is named and its cookie holds; the account
-        that is signed in when no venue is named; else None."""
+        that is signed in when no venue is named; else None.
+
+        Raises LinkRevoked and LinkExpired for a cookie of ours whose link holds no more, so that
+        its page can say so, and nothing for one that was never ours.
+        """
         if venue_id is None:
             token = request.cookies.get(ACCOUNT)
             return None if token is None else await self._logins.who(token)
@@ -57,7 +61,7 @@ class Authenticator:
             if (claims.session_id, claims.venue_id) != (session_id, venue_id):
                 return None
             await self.check(claims)
-        except (LinkRefused, ConsultationError) as error:
+        except (LinkInvalid, NoSuchSession) as error:
             log.info("venue_cookie_refused", session=session_id, venue=venue_id, why=str(error))
             return None
         return Principal(

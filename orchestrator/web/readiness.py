@@ -3,11 +3,19 @@
 The two are apart on purpose: a process must not be killed because something it needs is away.
 """
 
+import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from aiohttp import web
+from sqlalchemy import delete, false
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.store.database import Database
+from orchestrator.store.tables import setup_tokens
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +53,30 @@ async def _holds(name: str, check: Check) -> bool:
     except Exception as error:
         log.warning("not_ready", part=name, error=repr(error))
         return False
+
+
+def database_writable(database: Database) -> Check:
+    """A check that takes the right to write and changes nothing: a database that can only be read
+    answers, and is of no use to a session."""
+
+    async def operation(connection: AsyncConnection) -> None:
+        await connection.execute(delete(setup_tokens).where(false()))
+
+    async def check() -> bool:
+        await database.run(operation)
+        return True
+
+    return check
+
+
+def disk_has_room(folder: Path, minimum_bytes: int) -> Check:
+    """A check that the data folder's disk has at least `minimum_bytes` left."""
+
+    async def check() -> bool:
+        usage = await asyncio.to_thread(shutil.disk_usage, folder)
+        return usage.free >= minimum_bytes
+
+    return check
 
 
 def add_readiness(app: web.Application, readiness: Readiness) -> None:

@@ -49,7 +49,7 @@ class Valkey:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until `condition` holds; fails after `DEADLINE` seconds."""
     async with asyncio.timeout(DEADLINE):
-        while not condition():  # noqa: ASYNC110 - the conditions of several libraries, no one event
+        while not condition():
             await asyncio.sleep(0.01)
 
 

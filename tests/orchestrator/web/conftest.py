@@ -1,5 +1,7 @@
 """The real REST pieces on real SQLite, with signed-in clients of every role."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,8 +140,22 @@ def application(services: RestServices) -> web.Application:
     return app
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database: migrated once, copied for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "plenary.sqlite3"
+
+    async def make() -> None:
+        database = await open_database(f"sqlite:///{path}")
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, migrated: Path) -> AsyncIterator[Site]:
+    shutil.copy(migrated, tmp_path)
     database = await open_database(f"sqlite:///{tmp_path}/plenary.sqlite3")
     clock, queue, folder = Clock(), Queue(), tmp_path / "recordings"
     services = services_on(database, clock, queue, folder)

@@ -5,11 +5,19 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator.store.database import open_database
+from orchestrator.store.errors import ReadOnly
 from orchestrator.web.access import ROUTES
 from orchestrator.web.metrics import Metrics, add_metrics, metrics_middleware
 from orchestrator.web.pages import PAGES, PageFiles, add_pages, content_security_policy
-from orchestrator.web.readiness import Readiness, add_readiness
+from orchestrator.web.readiness import (
+    Readiness,
+    add_readiness,
+    database_writable,
+    disk_has_room,
+)
 from sfu.control.messages import WorkerStats
 
 Client = TestClient[web.Request, web.Application]
@@ -145,6 +153,26 @@ async def test_health_and_readiness() -> None:
         assert body["parts"] == {"database": "failed", "broker": "ok"}
     status, body = await ask(Readiness({"database": good}, {}, draining=True))
     assert (status, body["parts"]) == (503, {"server": "draining", "database": "ok"})
+
+
+async def test_a_database_that_can_only_be_read_is_not_ready(tmp_path: Path) -> None:
+    database = await open_database(f"sqlite:///{tmp_path}/p.sqlite3")
+    check = database_writable(database)
+    assert await check()
+
+    async def read_only(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("PRAGMA query_only = 1")
+
+    await database.run(read_only)
+    with pytest.raises(ReadOnly):
+        await check()
+    await database.check()
+    await database.close()
+
+
+async def test_a_full_disk_is_not_ready(tmp_path: Path) -> None:
+    assert await disk_has_room(tmp_path, 1)()
+    assert not await disk_has_room(tmp_path, 1 << 60)()
 
 
 async def test_metrics_count_and_have_bounded_labels() -> None:
