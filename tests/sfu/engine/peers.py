@@ -159,6 +159,10 @@ class Peer:
             _session(down, inbound=False),
         )
 
+    def lose_everything(self) -> None:
+        """As if nothing had arrived so far: a repair is no replay then."""
+        self.receives = _session(self.keys[1], inbound=True)
+
     def send(self, packet: bytes) -> None:
         self.sock.sendto(self.sends.protect(packet), self.server)
 
