@@ -59,6 +59,7 @@ class Capture:
         self._switches = LineFile(journal.folder / SWITCHES, files)
         self._boot: BootClock | None = None
         self._inputs: dict[int, TrackInput] = {}
+        self._early: dict[tuple[int, int], Record] = {}
         self._now_ns = 0
         self._advanced_ns = 0
         self._ended_gaps = 0
@@ -89,6 +90,7 @@ class Capture:
             at = self._boot.at(self._now_ns)
             self._note(DisconnectedLine(at_ns=at, wall_ns=self._boot.wall(self._now_ns)))
         self._boot = None
+        self._early = {}
 
     def finish(self) -> None:
         """The recording, or the process, ends."""
@@ -174,12 +176,19 @@ class Capture:
         self._inputs[record.tag] = stream
         if self.failure is not None:
             stream.pause(self.failure)
+        for early in list(self._early.values()):
+            if SWITCH.unpack(early.payload)[2] == record.tag:
+                self._switch(early)
 
     def _switch(self, record: Record) -> None:
         if len(record.payload) != SWITCH.size or self._boot is None:
             raise TapDamaged("a SWITCH record has the wrong size")
         slot, kind, tag, timestamp = SWITCH.unpack(record.payload)
         stream = self._inputs.get(tag) if tag else None
+        self._early.pop((slot, kind), None)
+        if tag and stream is None:
+            # The engine switched before the control loop announced the stream: told again then.
+            self._early[slot, kind] = record
         self._note(
             SwitchLine(
                 slot=slot,

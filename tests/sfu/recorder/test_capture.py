@@ -161,6 +161,17 @@ def test_switches_name_publications_and_where_they_stand(tmp_path: Path) -> None
     assert found[1].at_ns == 3_030_000_000
 
 
+def test_a_switch_may_come_before_its_stream_is_announced(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    cam = camera()
+    early = [(START, hello(START)), (START, switch(START, 1, "video", 1, cam.timestamp(0)))]
+    recorder.feed([*early, *cam.records()])
+    recorder.finish()
+    found = [x for x in switches(tmp_path) if isinstance(x, SwitchLine)]
+    assert [x.publication for x in found] == [None, cam.publication]
+    assert found[0].at_ns == found[1].at_ns
+
+
 def test_a_worker_that_starts_again_has_another_clock(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     recorder.feed(in_order([(START, hello(START))], camera().records()))
