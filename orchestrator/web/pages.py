@@ -64,6 +64,7 @@ def content_security_policy(host: str) -> str:
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """A signal of the application (`on_response_prepare`): errors get the headers too."""
+    response.headers["Server"] = "Plenary"  # aiohttp names its version and Python's
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", content_security_policy(request.host))
@@ -101,7 +102,8 @@ def _page(file: Path) -> Handler:
     async def page(_request: web.Request) -> web.StreamResponse:
         if not _is_file(file):
             return html_response(NO_CLIENT_PAGE, status=503)
-        return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
+        headers = {"Cache-Control": "no-cache", "Content-Type": "text/html; charset=utf-8"}
+        return web.FileResponse(file, headers=headers)
 
     return page
 

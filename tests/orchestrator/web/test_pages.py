@@ -47,7 +47,8 @@ async def test_pages_are_never_cached_and_carry_their_policy(static: Path) -> No
             answer = await client.get(path.replace("{token}", "abc.def-ghi"))
             assert answer.status == 200
             assert name in await answer.text()
-            assert answer.content_type == "text/html"
+            assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+            assert answer.headers["Server"] == "Plenary"
             assert answer.headers["Cache-Control"] == "no-cache"
             assert answer.headers["Referrer-Policy"] == "no-referrer"
             assert "camera=(self)" in answer.headers["Permissions-Policy"]
