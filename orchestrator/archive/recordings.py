@@ -48,7 +48,8 @@ class Archive:
         self._log = session_log
         self._folder = folder
         self._queue = queue
-        self._verifying = asyncio.Semaphore(1)
+        self._reading = asyncio.Semaphore(1)
+        self._verifying: set[str] = set()
 
     # --- from the conductor ---
 
@@ -90,12 +91,19 @@ class Archive:
         return record, await asyncio.to_thread(find, self._folder / record.folder, name)
 
     async def verify(self, recording_id: str) -> Verification:
-        """Read every byte again; one recording at a time. Raises NoSuchRecording, RecordingBusy."""
+        """Read every byte again; the disk serves one such reading at a time. Raises
+        NoSuchRecording, RecordingBusy."""
         record = await self._record(recording_id)
         if record.state == "recording":
             raise RecordingBusy("it is still being recorded; verify it when it has ended")
-        async with self._verifying:
-            return await asyncio.to_thread(verify_folder, self._folder / record.folder)
+        if recording_id in self._verifying:
+            raise RecordingBusy("it is being verified already; wait for the result")
+        self._verifying.add(recording_id)
+        try:
+            async with self._reading:
+                return await asyncio.to_thread(verify_folder, self._folder / record.folder)
+        finally:
+            self._verifying.discard(recording_id)
 
     async def finalize_again(self, recording_id: str) -> RecordingItem:
         """Derive everything anew from what was captured. Raises NoSuchRecording, RecordingBusy."""

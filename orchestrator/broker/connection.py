@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +51,7 @@ class Broker:
         self._changed = asyncio.Condition()
         self._probe: asyncio.Task[None] | None = None
         self._away_since: float | None = None
+        self._refusal = ""
 
     @property
     def available(self) -> bool:
@@ -58,16 +59,25 @@ class Broker:
         return self._available
 
     async def attempt(self, use: Callable[[Redis], Awaitable[Result]]) -> Result | None:
-        """Return what `use` returns, or None when Redis is away or too slow. Raises nothing of
-        Redis's; errors of the command itself (a bug) count as away too and are logged."""
+        """Return what `use` returns, or None when Redis is away, too slow, or refuses the command
+        (out of memory, a read-only replica). Raises nothing of Redis's."""
         if not self._available:
             return None
         try:
             async with asyncio.timeout(TIMEOUT * 2):
-                return await use(self.client)
+                result = await use(self.client)
+        except ResponseError as error:
+            # It answers, so the breaker stays closed; the same refusal is told once.
+            if str(error) != self._refusal:
+                self._refusal = str(error)
+                log.warning("broker_refused", error=self._refusal)
+            return None
         except AWAY as error:
             await self._set(available=False, error=error)
             return None
+        else:
+            self._refusal = ""
+            return result
 
     async def wait_available(self) -> None:
         """Return once Redis answers."""

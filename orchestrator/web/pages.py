@@ -63,13 +63,15 @@ def content_security_policy(host: str) -> str:
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """A signal of the application (`on_response_prepare`): errors get the headers too."""
+    """A signal of the application (`on_response_prepare`): errors get the headers too.
+
+    No Strict-Transport-Security: it holds for every port of the machine's name, and what else runs
+    there is not ours to decide. A reverse proxy that has the name to itself adds it.
+    """
     response.headers["Server"] = "Plenary"  # aiohttp names its version and Python's
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", content_security_policy(request.host))
-    if request.secure:
-        response.headers.setdefault("Strict-Transport-Security", f"max-age={YEAR}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,13 @@ async def test_a_frozen_server_costs_a_second_at_most(broker: Broker, valkey: Va
         valkey.process.send_signal(18)  # SIGCONT
 
 
+async def test_a_refused_command_is_no_outage(broker: Broker) -> None:
+    assert await broker.attempt(lambda client: client.set("text", "no number")) is True
+    assert await broker.attempt(lambda client: client.incr("text")) is None
+    assert broker.available
+    assert await broker.attempt(lambda client: client.get("text")) == "no number"
+
+
 async def test_nodes_are_listed_and_a_bad_entry_is_left_out(broker: Broker) -> None:
     registry = NodeRegistry(broker)
     assert await registry.live() == ()

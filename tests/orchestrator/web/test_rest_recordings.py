@@ -1,13 +1,17 @@
 """The archive over REST: list, detail, files with ranges, verify, finalize again."""
 
+import asyncio
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.archive.verify import verify_folder
 from orchestrator.consultation import commands
 from orchestrator.consultation.actors import Actor
+from orchestrator.protocol.rest import Verification
 from orchestrator.web.rest.recordings import disposition
 from sfu.control.plan import PublicationKey
 from sfu.record.manifest import (
@@ -233,6 +237,25 @@ async def test_verify_finds_one_changed_byte(site: Site, archivist: Browser) -> 
     status, body = await archivist.post("/api/recordings/r1/verify")
     assert body["intact"] is False
     assert [(p["file"], p["code"]) for p in body["problems"]] == [(TRACK, "segment_mismatch")]
+
+
+async def test_one_verification_of_a_recording_at_a_time(
+    archivist: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> Verification:
+        begun.set()
+        assert go_on.wait(10)
+        return verify_folder(folder)
+
+    monkeypatch.setattr("orchestrator.archive.recordings.verify_folder", slow)
+    first = asyncio.create_task(archivist.post("/api/recordings/r1/verify"))
+    assert await asyncio.to_thread(begun.wait, 10)
+    status, body = await archivist.post("/api/recordings/r1/verify")
+    go_on.set()
+    assert (status, body["error"]["code"]) == (409, "recording_busy")
+    assert (await first)[0] == 200
 
 
 async def test_verify_of_a_recording_whose_files_are_gone(site: Site, archivist: Browser) -> None:
