@@ -131,9 +131,8 @@ static void on_payload_feedback(struct engine *e, struct transport *t,
     if (packet->count == RTCP_FMT_PLI) {
         on_key_frame_request(e, t, rtcp_media_ssrc(packet));
     } else if (packet->count == RTCP_FMT_FIR) {
-        uint32_t ssrc;
-        for (unsigned i = 0; (ssrc = rtcp_fir_ssrc(packet, i)) != 0; i++) {
-            on_key_frame_request(e, t, ssrc);
+        for (unsigned i = 0; rtcp_has_fir(packet, i); i++) {
+            on_key_frame_request(e, t, rtcp_fir_ssrc(packet, i));
         }
     }
 }

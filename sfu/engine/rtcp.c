@@ -73,9 +73,12 @@ int rtcp_nack_pair(const struct rtcp_packet *packet, unsigned index, uint16_t *s
     return 1;
 }
 
+int rtcp_has_fir(const struct rtcp_packet *packet, unsigned index) {
+    return packet->length >= 16 + 8 * (size_t)index;
+}
+
 uint32_t rtcp_fir_ssrc(const struct rtcp_packet *packet, unsigned index) {
-    size_t at = 8 + 8 * (size_t)index;
-    return packet->length >= at + 8 ? get32(packet->body + at) : 0;
+    return get32(packet->body + 8 + 8 * (size_t)index);
 }
 
 static void header(uint8_t *out, unsigned count, uint8_t type, size_t length) {

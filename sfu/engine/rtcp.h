@@ -61,7 +61,8 @@ uint32_t rtcp_media_ssrc(const struct rtcp_packet *packet);
 /* The pair `index` of a generic NACK: first lost number and the 16 after it as bits. */
 int rtcp_nack_pair(const struct rtcp_packet *packet, unsigned index, uint16_t *seq, uint16_t *mask);
 
-/* The SSRC of FIR entry `index`; 0 when there is no such entry. */
+/* The SSRC of FIR entry `index`, where there is one. */
+int rtcp_has_fir(const struct rtcp_packet *packet, unsigned index);
 uint32_t rtcp_fir_ssrc(const struct rtcp_packet *packet, unsigned index);
 
 /* Builders: return the length written; `out` must hold it (a packet never exceeds 1,000 bytes). */

@@ -153,7 +153,7 @@ def test_a_slow_reader_costs_records_not_media_and_the_gap_says_how_many(media: 
     def complete(found: list[Record]) -> bool:
         packets = sum(r[0] == TapRecord.RTP for r in found)
         dropped = sum(wire.GAP.unpack(r[3])[0] for r in found if r[0] == TapRecord.GAP)
-        return packets + dropped == total
+        return int(packets + dropped) == total
 
     found = pair.reader.until(complete)
     assert any(r[0] == TapRecord.GAP for r in found)
