@@ -73,6 +73,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._codec: Any = av.CodecContext.create("vp8", "r")
+        self._codec.thread_count = 1
 
     def decode(self, frame: Coded) -> av.VideoFrame | None:
         """Return the picture of this frame."""
@@ -96,6 +97,7 @@ class Encoder:
         codec.framerate = Fraction(FRAMES_PER_SECOND)
         codec.bit_rate = max(300_000, width * height * 2)
         codec.gop_size = KEY_FRAME_EVERY
+        codec.thread_count = 1  # libvpx's threads wait by spinning: dear on a busy machine
         codec.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
         self._codec = codec
         self._last_ms = -1

@@ -10,7 +10,6 @@ from pathlib import Path
 import av
 import structlog
 
-from sfu.recorder.registry import announce
 from sfu.recorder.server import RecorderServer
 
 log = structlog.get_logger(__name__)
@@ -41,11 +40,7 @@ async def _run(options: argparse.Namespace) -> int:
     except OSError as error:
         log.error("control_socket_unusable", path=str(options.control), error=str(error))
         return 1
-    registry = (
-        asyncio.create_task(announce(options.redis, options.id, options.control))
-        if options.redis
-        else None
-    )
+    registry = _registry(options) if options.redis else None
     log.info("recorder_ready", id=options.id, control=str(options.control))
     await stop.wait()
     if registry is not None:
@@ -54,6 +49,13 @@ async def _run(options: argparse.Namespace) -> int:
             await registry
     await server.close()
     return 0
+
+
+def _registry(options: argparse.Namespace) -> asyncio.Task[None]:
+    # A recorder that starts again loses media until it is up: Redis's library comes later.
+    from sfu.recorder.registry import announce
+
+    return asyncio.create_task(announce(options.redis, options.id, options.control))
 
 
 if __name__ == "__main__":

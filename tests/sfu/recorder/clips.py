@@ -33,6 +33,7 @@ def picture(
     encoder.time_base = Fraction(1, FPS)
     encoder.bit_rate = 200_000
     encoder.gop_size = gop
+    encoder.thread_count = 1
     encoder.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
     frames: list[tuple[float, bytes]] = []
     width, height = size
