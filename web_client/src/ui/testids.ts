@@ -27,6 +27,13 @@ export const testIds = {
   setupPassword: 'setup-password',
   setupPasswordAgain: 'setup-password-again',
   setupSubmit: 'setup-submit',
+  accountsOpen: 'accounts-open',
+  accountRow: 'account-row',
+  accountForm: 'account-form',
+  accountUsername: 'account-username',
+  accountPassword: 'account-password',
+  accountRole: 'account-role',
+  accountSubmit: 'account-submit',
   newSession: 'new-session',
   /** A session of the list: phase; `data-session-id`. */
   sessionRow: 'session-row',
