@@ -15,8 +15,8 @@ function flatten(tree: Tree, prefix = ''): Map<string, string> {
   return all;
 }
 
-const en = flatten(MESSAGES.en as unknown as Tree);
-const zh = flatten(MESSAGES['zh-CN'] as unknown as Tree);
+const en = flatten(MESSAGES.en);
+const zh = flatten(MESSAGES['zh-CN']);
 const places = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 
 describe('both languages', () => {

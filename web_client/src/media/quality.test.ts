@@ -20,8 +20,9 @@ describe('one interval', () => {
     ['loss upwards', { sendLoss: 0.1 }, 'bad'],
     ['slow', { roundTripMs: 300 }, 'weak'],
     ['very slow', { roundTripMs: 700 }, 'bad'],
-    ['one freeze', { freezes: 1 }, 'weak'],
-    ['freezes', { freezes: 3 }, 'bad'],
+    ['a switch', { freezes: 1 }, 'good'],
+    ['few freezes', { freezes: 2 }, 'weak'],
+    ['freezes', { freezes: 4 }, 'bad'],
     ['nothing known', { receiveLoss: null, sendLoss: null, roundTripMs: null }, 'good'],
   ])('%s', (_name, change, expected) => {
     expect(judge({ ...calm, ...change }, true)).toBe(expected);

@@ -38,8 +38,9 @@ export function interval(before: Sample, after: Sample): Interval {
   };
 }
 
-const WEAK = { loss: 0.02, roundTripMs: 250 };
-const BAD = { loss: 0.08, roundTripMs: 600 };
+// A change of source may count as one freeze of each slot: that is no bad connection.
+const WEAK = { loss: 0.02, roundTripMs: 250, freezes: 2 };
+const BAD = { loss: 0.08, roundTripMs: 600, freezes: 4 };
 
 /** The judgement of one interval; `connected`: media transports are up. */
 export function judge(measured: Interval | null, connected: boolean): Quality {
@@ -47,8 +48,10 @@ export function judge(measured: Interval | null, connected: boolean): Quality {
   if (measured === null) return 'good';
   const loss = Math.max(measured.receiveLoss ?? 0, measured.sendLoss ?? 0);
   const roundTrip = measured.roundTripMs ?? 0;
-  if (loss >= BAD.loss || roundTrip >= BAD.roundTripMs || measured.freezes >= 2) return 'bad';
-  if (loss >= WEAK.loss || roundTrip >= WEAK.roundTripMs || measured.freezes === 1) return 'weak';
+  if (loss >= BAD.loss || roundTrip >= BAD.roundTripMs || measured.freezes >= BAD.freezes)
+    return 'bad';
+  if (loss >= WEAK.loss || roundTrip >= WEAK.roundTripMs || measured.freezes >= WEAK.freezes)
+    return 'weak';
   return 'good';
 }
 

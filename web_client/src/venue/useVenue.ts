@@ -74,9 +74,23 @@ export function useVenue(joined: JoinedVenue, devices: OwnDevices, clientId: str
   const view = live.view;
 
   const superseded = ref(false);
-  client.on('session.superseded', () => (superseded.value = true));
+  client.on('session.superseded', () => {
+    superseded.value = true;
+    // The other window may be on this machine and need the devices.
+    releaseDevices();
+  });
   client.on('joined', ({ publisher }) => {
     if (publisher) superseded.value = false;
+  });
+  function releaseDevices(): void {
+    devices.camera.release();
+    devices.microphone.release();
+  }
+
+  /** This page acts for the venue; a lost connection does not change that, the server may. */
+  const acting = ref(true);
+  watch([live.link, live.publisher], ([link, publisher]) => {
+    if (link === 'open') acting.value = publisher;
   });
 
   const condition = useCondition(live, media, devices);
@@ -91,15 +105,18 @@ export function useVenue(joined: JoinedVenue, devices: OwnDevices, clientId: str
     watchOnly(): void {
       superseded.value = false;
       client.watchOnly();
+      releaseDevices();
+    },
+    /** Publish here instead of in the other window. */
+    takeOver(): void {
+      if (!devices.camera.track.value && !devices.microphone.track.value) void devices.open();
+      client.takeOver();
     },
     announced: useAnnouncements(live, venueId),
     slots: computed(() => (view.value ? slotPictures(view.value, venueId) : [])),
-    floor: computed(() =>
-      view.value ? ownFloor(view.value, venueId, live.publisher.value) : null,
-    ),
-    air: computed(() =>
-      view.value && live.publisher.value ? airState(view.value, venueId) : 'off',
-    ),
+    acting,
+    floor: computed(() => (view.value ? ownFloor(view.value, venueId, acting.value) : null)),
+    air: computed(() => (view.value && acting.value ? airState(view.value, venueId) : 'off')),
   };
 }
 export type Venue = ReturnType<typeof useVenue>;
