@@ -55,7 +55,13 @@ from orchestrator.web.guard import guard_middleware
 from orchestrator.web.metrics import Metrics, add_metrics, metrics_middleware
 from orchestrator.web.origin import OriginRule
 from orchestrator.web.pages import PageFiles, add_pages
-from orchestrator.web.readiness import Check, Readiness, add_readiness
+from orchestrator.web.readiness import (
+    Check,
+    Readiness,
+    add_readiness,
+    database_writable,
+    disk_has_room,
+)
 from orchestrator.web.rest.routes import add_rest_routes
 from orchestrator.web.rest.services import RestServices
 from orchestrator.web.signalling.endpoint import Signalling
@@ -113,7 +119,11 @@ async def serve(settings: Settings, stop: asyncio.Event, *, demo: bool = False) 
             on_count=metrics.signalling_connections,
         )
         readiness = Readiness(
-            required={"database": _answers(database), "worker": _is_up(media.worker)},
+            required={
+                "database": database_writable(database),
+                "disk": disk_has_room(folder, settings.data.minimum_free_mb << 20),
+                "worker": _is_up(media.worker),
+            },
             optional={"broker": broker.probe, "recorder": _is_up(media.recorder.link)},
         )
 
@@ -288,14 +298,6 @@ def _public_url(settings: Settings) -> str:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _answers(database: Database) -> Check:
-    async def check() -> bool:
-        await database.check()
-        return True
-
-    return check
 
 
 def _is_up(link: _Link) -> Check:

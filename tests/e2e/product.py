@@ -88,7 +88,7 @@ class Product:
                 assert self.process.returncode is None, self.output.read_text()[-4000:]
                 with contextlib.suppress(aiohttp.ClientError):
                     async with self.http.get(f"{self.url}/readyz") as response:
-                        if response.status == 200:
+                        if response.status == 200 and "is ready" in self.output.read_text():
                             return
                 await asyncio.sleep(0.05)
 
