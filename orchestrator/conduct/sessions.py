@@ -228,19 +228,20 @@ class Sessions:
                     return self._again(repeated.outcome)
                 except VersionConflict:
                     await self._read_new(entry)
+                except ConsultationError as refusal:
+                    if await self._read_new(entry):
+                        continue  # it was judged on a state that is past
+                    self._on_outcome("refused")
+                    if key is not None:
+                        await self._remember_refusal(entry.state, actor, key, refusal)
+                    raise
         raise errors.Conflict("others change this session at the same moment; try again")
 
     async def _try(
         self, entry: _Entry, actor: Actor, command: Command, key: str | None
     ) -> Accepted:
         state = entry.state
-        try:
-            events = decide(state, command, actor, self._now())
-        except ConsultationError as refusal:
-            self._on_outcome("refused")
-            if key is not None:
-                await self._remember_refusal(state, actor, key, refusal)
-            raise
+        events = decide(state, command, actor, self._now())
         after = fold(events, state)
         assert after is not None
         result = _result(events)
@@ -280,10 +281,12 @@ class Sessions:
             raise REFUSALS.get(first.refusal, ConsultationError)(first.message)
         return Accepted(version=first.version, repeated=True, **first.result)
 
-    async def _read_new(self, entry: _Entry) -> None:
+    async def _read_new(self, entry: _Entry) -> bool:
+        """Read what others have appended; returns whether there was anything."""
         events = await self._log.read(entry.state.session_id, entry.state.version)
         if events:
             self._tell(entry, tuple(events))
+        return bool(events)
 
     def _tell(self, entry: _Entry, events: tuple[Event, ...]) -> None:
         change = _advance(entry, events)

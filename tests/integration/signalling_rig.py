@@ -189,9 +189,7 @@ class Tab:
     async def join(self, **params: Any) -> dict[str, Any]:
         if self.version:
             params.setdefault("last_version", self.version)
-        joined: dict[str, Any] = await self.call(
-            "session.join", client_id=self.client_id, **params
-        )
+        joined: dict[str, Any] = await self.call("session.join", client_id=self.client_id, **params)
         self.joined = joined
         if joined.get("view") is not None:
             self.view = joined["view"]
@@ -219,6 +217,16 @@ class Tab:
         """Wait until `condition` holds; looked at after each message."""
         async with self._changed:
             await asyncio.wait_for(self._changed.wait_for(condition), seconds)
+
+    async def reach(self, version: int) -> None:
+        """Wait until the view is that of this version."""
+        await self.until(lambda: self.version == version)
+
+    async def stop_reading(self) -> None:
+        """Whoever calls this reads the socket from now on, or nobody does."""
+        assert self._reader is not None
+        self._reader.cancel()
+        await asyncio.wait([self._reader])
 
     def got(self, method: str) -> list[dict[str, Any]]:
         return [params for name, params in self.notifications if name == method]

@@ -95,7 +95,7 @@ async def test_a_venue_asks_and_the_host_grants(tabs: Tabs, server: Orchestrator
         (venue, Viewer("venue", "a")),
         (other, Viewer("venue", "b")),
     ):
-        await tab.until(lambda tab=tab: tab.version == state.version)
+        await tab.reach(state.version)
         assert tab.view == view_of(state, viewer)
 
 
@@ -134,9 +134,7 @@ async def test_a_refusal_is_repeated_too(tabs: Tabs) -> None:
     assert first.value.reason == second.value.reason == "wrong_phase"
 
 
-async def test_a_short_loss_of_signalling_leaves_no_trace(
-    tabs: Tabs, server: Orchestrator
-) -> None:
+async def test_a_short_loss_of_signalling_leaves_no_trace(tabs: Tabs, server: Orchestrator) -> None:
     host = await tabs.open("host")
     await go_live(host)
     venue = await tabs.open("venue", "a")
@@ -297,8 +295,7 @@ async def test_bad_messages_get_an_answer_and_cost_nothing(
     tabs: Tabs, text: str, code: int, reason: str
 ) -> None:
     tab = await tabs.connect("host")
-    tab._reader.cancel()  # type: ignore[union-attr] # connected: the answer is read here
-    await asyncio.wait([tab._reader])  # type: ignore[list-item] # connected
+    await tab.stop_reading()  # the answer is read here
     await tab.socket.send_str(text)
     answer = json.loads((await tab.socket.receive(timeout=5)).data)
     assert (answer["error"]["code"], answer["error"]["data"]["reason"]) == (code, reason)
@@ -350,18 +347,17 @@ async def test_a_slow_reader_is_sent_away_and_others_are_not_held_up(
 ) -> None:
     host = await tabs.open("host")
     slow = await tabs.open("venue", "a")
-    reader = slow._reader
-    assert reader is not None
-    reader.cancel()
-    await asyncio.wait([reader])
+    await slow.stop_reading()
     slow.socket._response.connection.transport.pause_reading()  # type: ignore[union-attr] # open
     room = server.signalling._rooms[SESSION]
     (victim,) = (c for c in room.connections() if c.principal.venue_id == "a")
     big = '{"version":1,"events":[],"patch":{"x":"' + "y" * 100_000 + '"}}'
-    await until(
-        lambda: bool(victim.notify("nothing", big)) or victim.closed_by_us,
-        what="the server has had enough of it",
-    )
+
+    def had_enough() -> bool:
+        victim.notify("nothing", big)
+        return victim.closed_by_us
+
+    await until(had_enough, what="the server has had enough of it")
     await asyncio.wait_for(host.call("client.ping"), 1)
     slow.socket._response.connection.transport.resume_reading()  # type: ignore[union-attr] # open
     while (message := await slow.socket.receive(timeout=8)).type is aiohttp.WSMsgType.TEXT:

@@ -85,7 +85,8 @@ def any_command(dice: random.Random, state: SessionState) -> tuple[Actor, c.Comm
 def changes(seed: int, wanted: int) -> list[Change]:
     """A session as it may go."""
     dice = random.Random(seed)
-    state, now, made = create(), 1.0, []
+    state, now = create(), 1.0
+    made: list[Change] = []
     while len(made) < wanted:
         now += dice.random()
         actor, command = any_command(dice, state)
