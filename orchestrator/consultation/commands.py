@@ -12,6 +12,8 @@ from orchestrator.consultation.events import RecordingPolicy, VenueKind
 from orchestrator.consultation.view import FloorPolicy, Layout, Role, Source, StageMode
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+NoNul = Field(pattern=r"^[^\x00]*$")
+"""PostgreSQL stores no NUL in text."""
 VENUE_LIMIT = 300
 """Most venues of a session."""
 
@@ -32,7 +34,7 @@ class NewVenue(Command):
     """Not a command by itself: one venue of `CreateSession` and `AddVenues`."""
 
     venue_id: Identifier
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=80), NoNul]
     kind: VenueKind = "branch"
 
 
@@ -40,7 +42,7 @@ class CreateSession(Command):
     """The first command of a log; exactly one venue is `main`."""
 
     session_id: Identifier
-    title: Annotated[str, Field(min_length=1, max_length=120)]
+    title: Annotated[str, Field(min_length=1, max_length=120), NoNul]
     venues: Annotated[tuple[NewVenue, ...], Field(min_length=1, max_length=VENUE_LIMIT)]
     codec: Literal["vp8", "h264"] = "vp8"
     floor_policy: FloorPolicy = "chair"

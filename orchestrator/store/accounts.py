@@ -20,6 +20,10 @@ from orchestrator.store.errors import (
 from orchestrator.store.tables import accounts, logins, setup_tokens
 
 
+RESERVED_NAMES = frozenset({"server"})
+"""The session log says `server` for what nobody commanded."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
     username: str
@@ -161,7 +165,7 @@ class Accounts:
     ) -> AccountRecord:
         """Make the first account with a token that works once.
 
-        Raises SetupDone, SetupTokenInvalid; of two at the same time one is first.
+        Raises SetupDone, SetupTokenInvalid, UsernameTaken; of two at the same time one is first.
         """
         record = AccountRecord(username, password_hash, tuple(sorted(roles)), False, at)
 
@@ -222,6 +226,8 @@ async def _count(connection: AsyncConnection) -> int:
 
 
 async def _insert(connection: AsyncConnection, record: AccountRecord) -> None:
+    if record.username in RESERVED_NAMES:
+        raise UsernameTaken(f"the name {record.username} is the server's; choose another name")
     await connection.execute(
         insert(accounts),
         [

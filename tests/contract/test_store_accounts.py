@@ -36,6 +36,11 @@ async def test_an_account_is_made_once_and_found(accounts: Accounts) -> None:
     assert (await accounts.count(), await accounts.list_all()) == (1, [made])
 
 
+async def test_no_account_is_called_like_the_server(accounts: Accounts) -> None:
+    with pytest.raises(UsernameTaken):
+        await accounts.create("server", "hash", {"host"}, at=1.0)
+
+
 async def test_logins_hold_until_they_expire_or_end(accounts: Accounts) -> None:
     await accounts.create("chen", "hash", {"host"}, at=1.0)
     await accounts.add_login("t1", "chen", at=1.0, expires_at=100.0)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.consultation import commands as c
 from orchestrator.consultation import errors
@@ -238,3 +239,13 @@ def test_links_are_judged_by_time_and_revocation() -> None:
         check_link(session.state, "l3", 1000.0)
     session.do(c.RevokeLink(link_id="l2"))
     assert session.do(c.RevokeLink(link_id="l2")) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"title": "a\x00b"}, {"title": ""}, {"venues": []}, {"open_microphone_limit": 7}, {"x": 1}],
+)
+def test_a_creation_that_does_not_fit_is_no_command(wrong: dict[str, object]) -> None:
+    data = creation().model_dump()
+    with pytest.raises(ValidationError):
+        c.CreateSession.model_validate({**data, **wrong})

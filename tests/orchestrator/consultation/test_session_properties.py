@@ -54,7 +54,7 @@ class Sessions(RuleBasedStateMachine):
         except ConsultationError:
             assert session.state is before
             return False
-        self.check_buses(before, events)
+        self.check_each_event(before, events)
         for event in events:
             if event.type == "floor.requested":
                 self.order.append(event.request_id)
@@ -67,12 +67,16 @@ class Sessions(RuleBasedStateMachine):
                     self.order.remove(request)
         return True
 
-    def check_buses(self, state: SessionState, events: list[Event]) -> None:
-        """A venue that is heard before and after an event keeps its place."""
+    def check_each_event(self, state: SessionState, events: list[Event]) -> None:
+        """A venue that is heard before and after an event keeps its place; a grant never makes
+        more holders than the limit, nor a second one in fifo."""
         for event in events:
             after = evolve(state, event)
             for old, new in zip(state.audio_buses, after.audio_buses, strict=True):
                 assert old is None or old == new or old not in heard(after)
+            if event.type == "floor.granted":
+                most = 1 if after.floor.policy == "fifo" else after.floor.limit
+                assert len(after.floor.holders) <= most
             state = after
 
     def pick(self, data: st.DataObject) -> str:
@@ -357,7 +361,7 @@ class Sessions(RuleBasedStateMachine):
 
 TestSessions = Sessions.TestCase
 TestSessions.settings = settings(
-    max_examples=60,
+    max_examples=50,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
