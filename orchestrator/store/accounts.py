@@ -19,7 +19,6 @@ from orchestrator.store.errors import (
 )
 from orchestrator.store.tables import accounts, logins, setup_tokens
 
-
 RESERVED_NAMES = frozenset({"server"})
 """The session log says `server` for what nobody commanded."""
 
