@@ -12,16 +12,20 @@ static uint32_t abs_send_time(int64_t ns) {
     return (uint32_t)((us << 18) / 1000000) & 0xFFFFFF;
 }
 
+/* A packet that is sent again must not differ in one bit: AES-GCM gives its key away when one
+   nonce (SSRC and sequence number) protects two texts, the header included. So everything here
+   follows from the packet, its arrival and its range alone, and never from the present. */
 static void emit(struct engine *e, struct consumer *c, int codec, const struct packet *p,
-                 const struct munge_output *out, int marker) {
+                 const struct munge_range *range, const struct munge_output *out) {
     struct transport *t = c->transport;
     uint8_t *slot = send_slot(e->send, &e->sent);
     memcpy(slot, c->header, c->header_length);
-    slot[1] |= (uint8_t)(marker << 7);
+    int first_sound = !c->video && out->seq == range->first; /* RFC 3551: a talkspurt begins */
+    slot[1] |= (uint8_t)((p->rtp.marker | first_sound) << 7);
     put16(slot + 2, (uint16_t)out->seq);
     put32(slot + 4, out->timestamp);
     if (c->time_at) {
-        put24(slot + c->time_at, abs_send_time(e->now_ns));
+        put24(slot + c->time_at, abs_send_time(p->numbers.now_ns));
     }
     if (c->level_at) {
         if (p->has_audio_level) {
@@ -56,9 +60,7 @@ static void fan_out(struct engine *e, struct stream *s, const struct packet *p) 
         if (!transport_sends(c->transport) || !munge_packet(&c->munge, &p->numbers, &out)) {
             continue;
         }
-        int marker = p->rtp.marker | c->marker_next;
-        c->marker_next = 0;
-        emit(e, c, s->codec, p, &out, marker);
+        emit(e, c, s->codec, p, &c->munge.range, &out);
     }
 }
 
@@ -138,7 +140,7 @@ static void accept_packet(struct engine *e, struct stream *s, struct packet *p) 
     if (result == RECEIVE_NEW || result == RECEIVE_LOST_MUCH) {
         s->last_timestamp = p->rtp.timestamp;
     }
-    history_put(&s->history, p->numbers.seq, p->data, p->length, p->numbers.picture);
+    history_put(&s->history, p->numbers.seq, p->data, p->length, p->numbers.picture, e->now_ns);
     count(s, p, result, e->now_ns);
     if (s->video && p->switch_point) {
         s->key_frame_ns = e->now_ns;
@@ -235,7 +237,8 @@ void forward_again(struct engine *e, struct consumer *c, uint16_t seq) {
     }
     p.numbers.seq = source_seq;
     p.numbers.picture = entry->picture;
+    p.numbers.now_ns = entry->arrival_ns;
     munge_repeat(range, &p.numbers, &out);
-    emit(e, c, s->codec, &p, &out, p.rtp.marker);
+    emit(e, c, s->codec, &p, range, &out);
     counter_add(&c->counters.retransmitted, 1);
 }

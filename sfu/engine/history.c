@@ -30,7 +30,7 @@ void history_free(struct history *h) {
 }
 
 void history_put(struct history *h, int64_t seq, const uint8_t *data, size_t length,
-                 uint16_t picture) {
+                 uint16_t picture, int64_t arrival_ns) {
     uint32_t index = (uint32_t)seq & h->mask;
     struct history_entry *entry = &h->entries[index];
     if (length > h->slot || entry->seq > seq) { /* never let a late packet evict a newer one */
@@ -39,6 +39,7 @@ void history_put(struct history *h, int64_t seq, const uint8_t *data, size_t len
     entry->seq = seq;
     entry->length = (uint16_t)length;
     entry->picture = picture;
+    entry->arrival_ns = arrival_ns;
     memcpy(h->data + (size_t)index * h->slot, data, length);
 }
 

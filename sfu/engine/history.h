@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 struct history_entry {
-    int64_t seq;      /* extended; -1: empty */
+    int64_t seq;        /* extended; -1: empty */
+    int64_t arrival_ns; /* a resend repeats every bit, its abs-send-time too */
     uint16_t length;
     uint16_t picture; /* unwrapped by the stream, see packet.h */
 };
@@ -24,7 +25,7 @@ void history_free(struct history *h);
 
 /* A packet larger than a slot is not kept. */
 void history_put(struct history *h, int64_t seq, const uint8_t *data, size_t length,
-                 uint16_t picture);
+                 uint16_t picture, int64_t arrival_ns);
 
 /* NULL when it was never here or has been overwritten. */
 const struct history_entry *history_get(const struct history *h, int64_t seq,

@@ -159,7 +159,6 @@ struct consumer {
     uint32_t current_at, waiting_at; /* positions in the streams' lists */
     uint32_t ssrc;
     uint8_t video;
-    uint8_t marker_next;
     uint8_t header_length;
     uint8_t time_at;  /* of abs-send-time in the header; 0: none */
     uint8_t level_at; /* of the audio level element, with its id; 0: none */

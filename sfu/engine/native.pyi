@@ -146,9 +146,10 @@ class PacketEngine:
     ) -> None:
         """Four different `pylibsrtp.Session`, owned by the thread from now until TransportClosed.
 
-        `rtp_out` needs a policy with `allow_repeat_tx` and a `window_size` of at least 1024, or
-        libsrtp refuses retransmissions; `rtp_in` a window of at least 512 for late repairs. The
-        engine keeps the references."""
+        `rtp_out` needs a policy with `allow_repeat_tx` and a `window_size` that covers how far
+        back a packet is resent, or libsrtp refuses it. libsrtp shifts the window for every
+        packet: 1024 costs 0.1 µs, 8192 costs 1.1 µs. `rtp_in`: 512 is enough for late repairs.
+        The engine keeps the references."""
     def send_datagram(self, transport: int, data: bytes) -> None:
         """Send as is to the transport's selected address (DTLS); dropped when there is none."""
     def close_transport(self, transport: int) -> None:
@@ -196,7 +197,8 @@ class PacketEngine:
         audio_level_extension: int = 0,
     ) -> int:
         """An outgoing stream fed by a bus; sequence numbers, timestamps and VP8 picture ids stay
-        continuous over switches. Extension ids are the receiver's (0: leave out)."""
+        continuous over switches. Extension ids are the receiver's (0: leave out). ValueError for
+        an `ssrc` that this transport used before: no nonce may return under one key (RFC 7714)."""
     def remove_consumer(self, consumer: int) -> None: ...
     # -- taps
     def open_tap(self, fd: int, *, capacity: int = 16 << 20) -> int:

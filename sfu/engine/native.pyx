@@ -301,6 +301,7 @@ cdef class _Entry:
     cdef bint video
     cdef object parent
     cdef set children
+    cdef set ssrcs  # a transport's: under one key no SSRC may begin again (RFC 7714)
 
 
 cdef class PacketEngine:
@@ -356,6 +357,7 @@ cdef class PacketEngine:
         entry.video = video
         entry.parent = parent_handle
         entry.children = set()
+        entry.ssrcs = set()
         if parent is not None:
             parent.children.add(handle)
         self._entries[handle] = entry
@@ -497,6 +499,8 @@ cdef class PacketEngine:
                      abs_send_time_extension=0, audio_level_extension=0):
         cdef _Entry entry = self._find(transport, TRANSPORT)
         cdef _Entry fed_by = self._find(bus, BUS)
+        if ssrc in entry.ssrcs:
+            raise ValueError(f"SSRC {ssrc} was used on this transport before: take a new one")
         cdef uint64_t handle = self._next_handle()
         cdef consumer_options options
         options.ssrc = ssrc
@@ -511,11 +515,13 @@ cdef class PacketEngine:
         options.first_timestamp = random.getrandbits(32)
         options.mid = _blob(mid)
         options.cname = _blob(cname)
-        return self._register(
+        self._register(
             handle, CONSUMER,
             engine_add_consumer(self._engine, handle, <c_transport *>entry.pointer,
                                 <c_bus *>fed_by.pointer, &options),
             entry, transport, fed_by.video, "add_consumer")
+        entry.ssrcs.add(ssrc)
+        return handle
 
     def remove_consumer(self, consumer):
         cdef _Entry entry = self._take(consumer, CONSUMER)

@@ -176,7 +176,6 @@ void route_switch(struct engine *e, struct stream *s, const struct packet *packe
         c->current_at = s->current.count;
         s->current.items[s->current.count++] = c;
         munge_switch(&c->munge, s, &packet->numbers);
-        c->marker_next = !c->video;
         c->report_due_ns = e->now_ns;
         c->transport->sender_report_due_ns = e->now_ns;
         counter_set(&c->counters.current_stream, s->object.handle);

@@ -121,6 +121,7 @@ class Peer:
     keys: tuple[bytes, bytes]
     rtcp: list[bytes] = field(default_factory=list)
     packets: list[Packet] = field(default_factory=list)
+    encrypted: list[bytes] = field(default_factory=list)
 
     def check(
         self,
@@ -181,6 +182,7 @@ class Peer:
             if 192 <= data[1] <= 223:
                 self.rtcp.append(self.receives_rtcp.unprotect_rtcp(data))
             else:
+                self.encrypted.append(data)
                 self.packets.append(Packet.parse(self.receives.unprotect(data)))
 
     def until(self, condition: Callable[[], bool], seconds: float = DEADLINE) -> None:

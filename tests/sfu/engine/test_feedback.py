@@ -3,6 +3,8 @@
 import struct
 import time
 
+import pytest
+
 from sfu.engine import native
 from tests.sfu.engine.peers import Peer, Room, room, rtp, send_audio, send_frame, vp8
 
@@ -65,6 +67,34 @@ def test_a_nack_is_answered_from_history_after_a_switch(media: Room) -> None:
     assert [(p.timestamp, p.payload) for p in again] == [(p.timestamp, p.payload) for p in sent]
     counters = media.engine.consumer_counters(consumer)
     assert (counters.retransmitted, counters.nacks_received) == (4, 5)
+
+
+def test_a_resend_repeats_every_bit(media: Room) -> None:
+    """AES-GCM: one nonce must never protect two different packets (RFC 7714 section 9.1)."""
+    sender, viewer = media.peer(), media.peer()
+    stage, sound = media.engine.add_bus(video=True), media.engine.add_bus(video=False)
+    media.consume(viewer, stage, 600, video=True)
+    media.consume(viewer, sound, 601, video=False)
+    media.engine.set_bus_source(stage, media.video(sender, 20))
+    media.engine.set_bus_source(sound, media.audio(sender, 21))
+    send_frame(sender, 20, 1, 1, key=True)
+    send_audio(sender, 21, 1)
+    send_audio(sender, 21, 2, level=None)
+    viewer.until(lambda: len(viewer.packets) == 3)
+    first = list(viewer.encrypted)
+    viewer.lose_everything()
+    for packet in viewer.packets:
+        viewer.send_rtcp(nack(packet.ssrc, packet.seq))
+    viewer.until(lambda: len(viewer.packets) == 6)
+    assert sorted(viewer.encrypted[3:]) == sorted(first)
+
+
+def test_an_ssrc_never_begins_again_on_one_transport(media: Room) -> None:
+    viewer = media.peer()
+    bus = media.engine.add_bus(video=False)
+    media.engine.remove_consumer(media.consume(viewer, bus, 601, video=False))
+    with pytest.raises(ValueError, match="was used on this transport before"):
+        media.consume(viewer, bus, 601, video=False)
 
 
 def test_one_packet_is_not_resent_twice_in_a_moment(media: Room) -> None:
