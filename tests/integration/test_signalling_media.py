@@ -253,7 +253,9 @@ async def test_a_killed_worker_is_set_up_again_with_a_new_generation(
     for page in (main, watcher):
         page.tab.joined["generation"] = 2
     assert main.publisher is not None
+    assert watcher.viewer is not None
     await main.publisher.close()
+    await watcher.viewer.close()
     await main.publish()
     viewer = await watcher.receive()
     await viewer.hears("main")

@@ -96,11 +96,23 @@ class ChangeFrames:
         return self._pairs[audience]
 
     def _personal_patch(self, viewer: Viewer, old: _Shared, new: _Shared, patch: View) -> View:
-        """Only `you` and the requests of the floor are not alike for a whole audience."""
-        before = _personal(old, self._change.before, viewer)
-        after = _personal(new, self._change.after, viewer)
-        rest = {k: v for k, v in patch.items() if k not in ("you", "floor")}
-        return {**rest, **merge_patch(before, after)}
+        """Only `you` and the viewer's own request among those waiting are not alike for a whole
+        audience; the rest is taken as it is, however many are waiting."""
+        before = _Personal.of(old, self._change.before, viewer)
+        after = _Personal.of(new, self._change.after, viewer)
+        floor = dict(patch.get("floor", {}))
+        requests = dict(floor.pop("requests", {}))
+        for request_id in before.waiting.keys() | after.waiting.keys():
+            requests.pop(request_id, None)
+        requests |= merge_patch(before.waiting, after.waiting)
+        if requests:
+            floor["requests"] = requests
+        result = {k: v for k, v in patch.items() if k not in ("you", "floor")}
+        if floor:
+            result["floor"] = floor
+        if you := merge_patch(before.you, after.you):
+            result["you"] = you
+        return result
 
     def _is_concerned(self, viewer: Viewer) -> bool:
         venue_id = viewer.venue_id
@@ -142,12 +154,21 @@ def frame_text(version: int, events: Sequence[VisibleEvent], patch: View) -> str
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def _personal(shared: _Shared, state: SessionState, viewer: Viewer) -> View:
-    own = personalise(shared.view, state, viewer)
-    floor = shared.dumped["floor"]
-    if own.floor is not shared.view.floor:
-        floor = own.floor.model_dump(mode="json", exclude_none=True)
-    return {"you": own.you.model_dump(mode="json", exclude_none=True), "floor": floor}
+@dataclass(slots=True)
+class _Personal:
+    """What of a view is the viewer's own; `waiting` has his request, by id, while it waits."""
+
+    you: View
+    waiting: View
+
+    @classmethod
+    def of(cls, shared: _Shared, state: SessionState, viewer: Viewer) -> "_Personal":
+        own = personalise(shared.view, state, viewer)
+        you = own.you.model_dump(mode="json", exclude_none=True)
+        request = own.you.request
+        waits = request is not None and request.request_id in own.floor.requests
+        waiting = {request.request_id: you["request"]} if request is not None and waits else {}
+        return cls(you, waiting)
 
 
 def _dump(view: SessionView) -> View:
