@@ -43,8 +43,9 @@ export interface HealthRow {
   name: string;
   connected: boolean;
   connectionState: string;
-  camera: string;
-  microphone: string;
+  /** As the page reports them; null: it has not said. */
+  camera: string | null;
+  microphone: string | null;
   soundBlocked: boolean;
   up: DirectionFigures;
   down: DirectionFigures;
@@ -65,7 +66,7 @@ export const BOUNDS = {
 } as const satisfies Record<string, Bound>;
 
 /** Lower bounds of a camera's frame rate. */
-export const FRAME_RATE = { warn: 15, bad: 5 } as const;
+export const FRAME_RATE = { warn: 10, bad: 4 } as const;
 
 export function above(value: number | null, bound: Bound): Level {
   if (value === null) return 'good';
@@ -139,8 +140,8 @@ export function healthRow(venue: VenueHealth, seenBefore: boolean): HealthRow {
     name: venue.name,
     connected: venue.connected,
     connectionState: venue.connection_state,
-    camera: venue.report?.camera ?? 'none',
-    microphone: venue.report?.microphone ?? 'none',
+    camera: venue.report?.camera ?? null,
+    microphone: venue.report?.microphone ?? null,
     soundBlocked: venue.report?.sound_blocked ?? false,
     up,
     down,
