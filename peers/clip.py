@@ -13,9 +13,9 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-WIDTH, HEIGHT = 640, 360
-FRAMES_PER_SECOND = 15
-SECONDS = 20
+WIDTH, HEIGHT = 480, 270
+FRAMES_PER_SECOND = 12
+SECONDS = 12
 SAMPLE_RATE = 48_000
 SAMPLES_PER_PACKET = 960
 FONTS = (
@@ -24,7 +24,7 @@ FONTS = (
     "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
     "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
 )
-FORMAT = 1
+FORMAT = 2
 """Part of the cache's name: raise it when the clips change."""
 
 
@@ -76,7 +76,7 @@ def _encode(name: str, number: int, file: Path) -> None:
     with av.open(str(file), "w") as out:
         video = out.add_stream("libvpx", rate=FRAMES_PER_SECOND)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        video.bit_rate = 400_000
+        video.bit_rate = 250_000
         video.time_base = Fraction(1, FRAMES_PER_SECOND)
         # A key frame each second: a new viewer waits for the next one at most that long.
         video.options = {
@@ -119,10 +119,10 @@ def _background(name: str, number: int) -> Image.Image:
     draw = ImageDraw.Draw(image)
     # A desk and a person's outline: at a glance a meeting room, not a test card.
     skin, coat = (214, 178, 150), (40, 46, 60)
-    draw.ellipse((WIDTH // 2 - 42, 96, WIDTH // 2 + 42, 196), fill=skin)
-    draw.pieslice((WIDTH // 2 - 110, 190, WIDTH // 2 + 110, 430), 180, 360, fill=coat)
-    draw.rectangle((0, 300, WIDTH, HEIGHT), fill=(92, 64, 48))
-    draw.text((WIDTH // 2, 48), name, font=_font(40), fill="white", anchor="mm")
+    draw.ellipse((WIDTH // 2 - 32, 72, WIDTH // 2 + 32, 148), fill=skin)
+    draw.pieslice((WIDTH // 2 - 84, 143, WIDTH // 2 + 84, 320), 180, 360, fill=coat)
+    draw.rectangle((0, 226, WIDTH, HEIGHT), fill=(92, 64, 48))
+    draw.text((WIDTH // 2, 36), name, font=_font(30), fill="white", anchor="mm")
     return image
 
 
@@ -131,15 +131,15 @@ def _picture(background: Image.Image, index: int) -> Image.Image:
     draw = ImageDraw.Draw(image)
     tenths = index * 10 // FRAMES_PER_SECOND
     draw.text(
-        (WIDTH // 2, 330),
+        (WIDTH // 2, 246),
         f"00:{tenths // 10:02d}.{tenths % 10}",
-        font=_font(32),
+        font=_font(24),
         fill="white",
         anchor="mm",
     )
-    mouth = 3 + abs((index * 5) % 22 - 11)
+    mouth = 2 + abs((index * 5) % 16 - 8)
     draw.ellipse(
-        (WIDTH // 2 - 14, 168 - mouth // 2, WIDTH // 2 + 14, 168 + mouth // 2), fill=(120, 40, 40)
+        (WIDTH // 2 - 11, 126 - mouth // 2, WIDTH // 2 + 11, 126 + mouth // 2), fill=(120, 40, 40)
     )
     x = index * WIDTH // (FRAMES_PER_SECOND * SECONDS)
     draw.rectangle((0, HEIGHT - 6, x, HEIGHT), fill=(255, 255, 255))

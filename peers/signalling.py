@@ -39,6 +39,7 @@ class SignallingClient:
     def __init__(self, http: aiohttp.ClientSession, url: str, notify: Notify | None = None) -> None:
         self.view: dict[str, Any] = {}
         self.generation = 0
+        self.media_ready = False
         self._http = http
         self._url = url
         self._notify = notify
@@ -71,19 +72,34 @@ class SignallingClient:
     def closed(self) -> bool:
         return self._socket.closed
 
-    async def join(self, *, client_id: str | None = None, publish: bool = True) -> dict[str, Any]:
-        """Take the venue's place; the view is there afterwards."""
+    async def wait_closed(self) -> None:
+        """Until the connection has ended."""
+        async with self._changed:
+            while not self.closed:
+                await self._changed.wait()
+
+    async def join(
+        self,
+        *,
+        client_id: str | None = None,
+        publish: bool = True,
+        transports: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
+        """Take the venue's place; the view is there afterwards. `transports`: own media transports
+        that still run."""
         joined: dict[str, Any] = await self.call(
             "session.join",
             {
                 "client_id": client_id or f"peer-{secrets.token_hex(8)}",
                 "publish": publish,
                 "take_over": True,
+                "transports": transports,
                 "user_agent": "plenary-peer",
             },
         )
         self.view = joined["view"]
         self.generation = joined["generation"]
+        self.media_ready = joined["media_ready"]
         return joined
 
     async def command(self, method: str, **params: Any) -> dict[str, Any]:
@@ -146,5 +162,6 @@ class SignallingClient:
                 self._changed.notify_all()
         elif method == "media.reset":
             self.generation = params["generation"]
+            self.media_ready = params["ready"]
         if self._notify is not None:
             self._notify(method, params)

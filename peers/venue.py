@@ -1,68 +1,22 @@
-"""A synthetic venue: joins by its link, publishes a clip, asks for the floor and gives it back."""
+"""A synthetic venue: joins by its link, publishes a clip, receives the stage, and comes back."""
 
 import asyncio
 import contextlib
 import secrets
-import time
 from typing import Any
 
 import aiohttp
 import structlog
 
-from peers.clip import FRAMES_PER_SECOND, SAMPLE_RATE, SAMPLES_PER_PACKET, Clip
+from peers.clip import Clip
 from peers.errors import Disconnected, PeerError, Refused
+from peers.media import VenueMedia
+from peers.receiver import StageReceiver
 from peers.signalling import SignallingClient
-from peers.transport import PeerTransport
 
-VIDEO_PAYLOAD_TYPE, AUDIO_PAYLOAD_TYPE = 96, 111
-PAYLOAD_LIMIT = 1150
-REPORT_INTERVAL = 1.0
-RETRY_AFTER = 1.0
+RETRY_AFTER = 0.5
 
 log = structlog.get_logger()
-
-
-class Stream:
-    """Numbers of one outgoing RTP stream (RFC 3550)."""
-
-    def __init__(self, payload_type: int, clock_rate: int) -> None:
-        self.ssrc = secrets.randbelow(0xFFFFFFFE) + 1
-        self._payload_type = payload_type
-        self._clock_rate = clock_rate
-        self._sequence = secrets.randbits(15)
-        self._offset = secrets.randbits(31)
-        self.packets = 0
-        self.octets = 0
-
-    def packet(self, seconds: float, payload: bytes, *, marker: bool) -> bytes:
-        """The next packet, for media time `seconds`."""
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self.packets += 1
-        self.octets += len(payload)
-        return (
-            bytes([0x80, marker << 7 | self._payload_type])
-            + self._sequence.to_bytes(2, "big")
-            + self._timestamp(seconds).to_bytes(4, "big")
-            + self.ssrc.to_bytes(4, "big")
-            + payload
-        )
-
-    def sender_report(self, seconds: float, ntp: int) -> bytes:
-        """SR (RFC 3550 section 6.4.1) and the SDES that must go with it."""
-        report = (
-            bytes([0x80, 200, 0, 6])
-            + self.ssrc.to_bytes(4, "big")
-            + ntp.to_bytes(8, "big")
-            + self._timestamp(seconds).to_bytes(4, "big")
-            + self.packets.to_bytes(4, "big")
-            + (self.octets & 0xFFFFFFFF).to_bytes(4, "big")
-        )
-        # One chunk: CNAME "peer", end, padding to 32 bits.
-        items = bytes([1, 4]) + b"peer" + bytes(2)
-        return report + bytes([0x81, 202, 0, 3]) + self.ssrc.to_bytes(4, "big") + items
-
-    def _timestamp(self, seconds: float) -> int:
-        return (self._offset + round(seconds * self._clock_rate)) & 0xFFFFFFFF
 
 
 class SyntheticVenue:
@@ -76,20 +30,29 @@ class SyntheticVenue:
         self._token = token
         self._clip = clip
         self._client_id = f"peer-{secrets.token_hex(8)}"
-        self._key_frame_wanted = False
-        self._reset = asyncio.Event()
+        self._media: VenueMedia | None = None
+        self._wake = asyncio.Event()
+        self._superseded = False
         self.signalling: SignallingClient | None = None
         self.ready = asyncio.Event()
 
+    @property
+    def stage(self) -> StageReceiver | None:
+        """What it receives now."""
+        return self._media.stage if self._media is not None else None
+
     async def run(self) -> None:
-        """Join and publish; after a lost connection, again."""
-        while True:
-            try:
-                await self._attend()
-            except (PeerError, aiohttp.ClientError, OSError) as error:
-                log.info("venue_returns", after=repr(error))
-            self.ready.clear()
-            await asyncio.sleep(RETRY_AFTER)
+        """Join and publish; after a lost connection, again. Ends when another connection has
+        taken the venue's place."""
+        try:
+            while not self._superseded:
+                try:
+                    await self._attend()
+                except (PeerError, aiohttp.ClientError, OSError) as error:
+                    log.info("venue_returns", after=repr(error))
+                await asyncio.sleep(RETRY_AFTER)
+        finally:
+            await self._drop_media()
 
     async def _attend(self) -> None:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
@@ -100,13 +63,59 @@ class SyntheticVenue:
             )
             async with SignallingClient(http, url, self._notified) as signalling:
                 self.signalling = signalling
-                await signalling.join(client_id=self._client_id)
-                while not signalling.closed:
-                    self._reset.clear()
-                    with contextlib.suppress(Refused):
-                        await self._publish(signalling)
-                    await asyncio.sleep(0.2)
-        raise Disconnected("the server closed the connection")
+                await self._join(signalling)
+                while not (signalling.closed or self._superseded):
+                    self._wake.clear()
+                    await self._keep_media(signalling)
+                    await self._until_something_changes(signalling)
+        if not self._superseded:
+            raise Disconnected("the server closed the connection")
+
+    async def _join(self, signalling: SignallingClient) -> None:
+        """Take the place; media that the server still has goes on."""
+        held = self._media.transports if self._media is not None else ()
+        joined = await signalling.join(client_id=self._client_id, transports=held)
+        if not set(held) <= set(joined.get("transports", ())):
+            await self._drop_media()
+
+    async def _keep_media(self, signalling: SignallingClient) -> None:
+        """Set media up when there is none of the present generation."""
+        if self._media is not None and self._media.generation == signalling.generation:
+            return
+        await self._drop_media()
+        if not signalling.media_ready:
+            return
+        media = VenueMedia(self._clip)
+        try:
+            await media.open(signalling)
+        except Refused as error:
+            # The media plane started anew meanwhile: its notice wakes us.
+            log.info("media_refused", reason=error.reason)
+            await media.close()
+            return
+        except BaseException:
+            await media.close()
+            raise
+        self._media = media
+        await signalling.call("client.report", {"camera": "ok", "microphone": "ok"})
+        self.ready.set()
+
+    async def _drop_media(self) -> None:
+        self.ready.clear()
+        media, self._media = self._media, None
+        if media is not None:
+            await media.close()
+
+    async def _until_something_changes(self, signalling: SignallingClient) -> None:
+        closed = asyncio.create_task(signalling.wait_closed())
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait((closed, woken), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (closed, woken):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     async def _exchange_link(self, http: aiohttp.ClientSession) -> dict[str, Any]:
         async with http.post(
@@ -120,127 +129,7 @@ class SyntheticVenue:
         return body
 
     def _notified(self, method: str, _params: dict[str, Any]) -> None:
-        if method == "media.reset":
-            self._reset.set()
-
-    async def _publish(self, signalling: SignallingClient) -> None:
-        """Camera and microphone, until the media plane starts anew or the socket ends."""
-        await signalling.call("media.capabilities", {})
-        parameters = await signalling.call(
-            "media.transport.create", {"generation": signalling.generation, "direction": "send"}
-        )
-        transport = PeerTransport(parameters, on_rtcp=self._take_rtcp)
-        video = Stream(VIDEO_PAYLOAD_TYPE, 90_000)
-        audio = Stream(AUDIO_PAYLOAD_TYPE, SAMPLE_RATE)
-        try:
-            await signalling.call(
-                "media.transport.connect",
-                {
-                    "transport_id": parameters["transport_id"],
-                    "dtls_parameters": transport.dtls_parameters,
-                },
-            )
-            await transport.connect()
-            for source, kind, stream in (
-                ("camera", "video", video),
-                ("microphone", "audio", audio),
-            ):
-                await signalling.call(
-                    "media.produce",
-                    {
-                        "transport_id": parameters["transport_id"],
-                        "kind": kind,
-                        "source": source,
-                        "rtp_parameters": rtp_parameters(kind, stream.ssrc),
-                    },
-                )
-            self.ready.set()
-            await self._send(signalling, transport, video, audio)
-        finally:
-            await transport.close()
-
-    async def _send(
-        self,
-        signalling: SignallingClient,
-        transport: PeerTransport,
-        video: Stream,
-        audio: Stream,
-    ) -> None:
-        start = time.monotonic()
-        pictures = sounds = position = 0
-        reported = 0.0
-        while not (self._reset.is_set() or signalling.closed):
-            elapsed = time.monotonic() - start
-            while sounds * SAMPLES_PER_PACKET / SAMPLE_RATE <= elapsed:
-                payload = self._clip.audio[sounds % len(self._clip.audio)]
-                at = sounds * SAMPLES_PER_PACKET / SAMPLE_RATE
-                transport.send_rtp(audio.packet(at, payload, marker=sounds == 0))
-                sounds += 1
-            while pictures / FRAMES_PER_SECOND <= elapsed:
-                position = self._next_position(position)
-                self._send_frame(transport, video, position, pictures)
-                pictures += 1
-            if elapsed - reported >= REPORT_INTERVAL:
-                reported = elapsed
-                ntp = int((time.time() + 2_208_988_800) * (1 << 32))
-                for stream in (video, audio):
-                    transport.send_rtcp(stream.sender_report(elapsed, ntp))
-            due = min(sounds * SAMPLES_PER_PACKET / SAMPLE_RATE, pictures / FRAMES_PER_SECOND)
-            await asyncio.sleep(max(0.0, due - (time.monotonic() - start)))
-
-    def _next_position(self, position: int) -> int:
-        """The next picture of the clip; asked for a key frame, the next one that is one."""
-        frames = self._clip.video
-        position = (position + 1) % len(frames)
-        if self._key_frame_wanted:
-            self._key_frame_wanted = False
-            while not frames[position].key:
-                position = (position + 1) % len(frames)
-        return position
-
-    def _send_frame(
-        self, transport: PeerTransport, stream: Stream, position: int, picture: int
-    ) -> None:
-        data = self._clip.video[position].data
-        for start in range(0, len(data), PAYLOAD_LIMIT):
-            descriptor = bytes(
-                [
-                    0x90 if start == 0 else 0x80,  # X, and S on the first packet (RFC 7741)
-                    0x80,  # I: a picture id follows, of 15 bits
-                    0x80 | (picture >> 8 & 0x7F),
-                    picture & 0xFF,
-                ]
-            )
-            part = data[start : start + PAYLOAD_LIMIT]
-            last = start + PAYLOAD_LIMIT >= len(data)
-            transport.send_rtp(
-                stream.packet(picture / FRAMES_PER_SECOND, descriptor + part, marker=last)
-            )
-
-    def _take_rtcp(self, packet: bytes) -> None:
-        """Payload-specific feedback (206): PLI (1) and FIR (4) ask for a key frame."""
-        at = 0
-        while at + 4 <= len(packet):
-            if packet[at + 1] == 206 and packet[at] & 0x1F in (1, 4):
-                self._key_frame_wanted = True
-            at += 4 * (int.from_bytes(packet[at + 2 : at + 4], "big") + 1)
-
-
-def rtp_parameters(kind: str, ssrc: int) -> dict[str, Any]:
-    """What this venue sends, in ORTC's shape."""
-    video = kind == "video"
-    codec: dict[str, Any] = {
-        "mimeType": "video/VP8" if video else "audio/opus",
-        "payloadType": VIDEO_PAYLOAD_TYPE if video else AUDIO_PAYLOAD_TYPE,
-        "clockRate": 90_000 if video else SAMPLE_RATE,
-        "rtcpFeedback": [{"type": "nack", "parameter": "pli"}] if video else [],
-    }
-    if not video:
-        codec["channels"] = 2
-    return {
-        "mid": "0" if video else "1",
-        "codecs": [codec],
-        "headerExtensions": [],
-        "encodings": [{"ssrc": ssrc}],
-        "rtcp": {"cname": "peer", "reducedSize": True, "mux": True},
-    }
+        if method == "session.superseded":
+            self._superseded = True
+        if method in ("media.reset", "session.superseded"):
+            self._wake.set()

@@ -1,6 +1,6 @@
 """What people do on the pages, by the handles of `web_client/src/ui/testids.ts`."""
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.browser import Browser
 from tests.e2e.product import PASSWORD, Product
@@ -77,7 +77,7 @@ class HostPanel:
         }
         await expect(self.page.locator(by_id("phase"))).to_have_attribute("data-state", phase[name])
 
-    def venue(self, venue_id: str) -> "object":
+    def venue(self, venue_id: str) -> Locator:
         return self.page.locator(f'{by_id("venue-row")}[data-venue-id="{venue_id}"]')
 
     async def grant(self, venue_id: str) -> None:
@@ -97,7 +97,7 @@ class HostPanel:
             "data-state", "recording"
         )
 
-    def _holder(self, venue_id: str):  # type: ignore[no-untyped-def]  # Locator
+    def _holder(self, venue_id: str) -> Locator:
         return self.page.locator(f'{by_id("holder-row")}[data-venue-id="{venue_id}"]')
 
 

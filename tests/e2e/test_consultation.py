@@ -3,6 +3,7 @@ own with its own colour and tone, from the first start to the verified recording
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +15,8 @@ from tests.e2e.cameras import BLUE, GREEN, RED, SIGNS, nearest
 from tests.e2e.pages import HostPanel, VenuePage, by_id
 from tests.e2e.product import running
 from tests.e2e.waiting import always, eventually
+
+Json = Any
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -94,10 +97,10 @@ async def test_a_consultation_from_first_start_to_archive(tmp_path: Path) -> Non
         assert main_id
 
 
-async def _finished(host: HostPanel, url: str):  # type: ignore[no-untyped-def]  # JSON
+async def _finished(host: HostPanel, url: str) -> Json:
     """The one recording, once it is ready."""
 
-    async def look():  # type: ignore[no-untyped-def]  # JSON
+    async def look() -> Json:
         return await host.page.evaluate(
             """async () => {
               const list = await (await fetch('/api/recordings')).json();
@@ -114,17 +117,19 @@ async def _finished(host: HostPanel, url: str):  # type: ignore[no-untyped-def] 
     return found
 
 
-def _check_program(program: Path, recording) -> None:  # type: ignore[no-untyped-def]  # JSON
+def _check_program(program: Path, recording: Json) -> None:
     """Duration, clean decoding, the speakers' colours in order and each with its own sound."""
     wanted = recording["ended_at"] - recording["started_at"]
     colours: list[tuple[float, str]] = []
-    sound: list[np.ndarray] = []
+    sound: list[np.ndarray[Any, Any]] = []
     with av.open(str(program)) as container:
         assert container.duration is not None
         assert abs(container.duration / 1e6 - wanted) <= 1.0
         for frame in container.decode(video=0):
             middle = frame.to_ndarray(format="rgb24")[frame.height // 2, frame.width // 2]
-            colours.append((float(frame.time), nearest(tuple(float(c) for c in middle))))
+            colours.append(
+                (float(frame.time), nearest((float(middle[0]), float(middle[1]), float(middle[2]))))
+            )
     with av.open(str(program)) as container:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
         for packet in container.decode(audio=0):
@@ -148,7 +153,7 @@ def _check_program(program: Path, recording) -> None:  # type: ignore[no-untyped
         assert inside > 10 * before, f"{sign.name} is not heard where it is seen"
 
 
-def _level(heard: np.ndarray, at: float, hertz: float) -> float:
+def _level(heard: np.ndarray[Any, Any], at: float, hertz: float) -> float:
     """Strength of a tone in 200 ms around `at` seconds."""
     start = max(0, int((at - 0.1) * 48_000))
     part = heard[start : start + 9_600]
