@@ -180,6 +180,25 @@ describe('coming back', () => {
     expect(ScriptedSocket.all.length).toBeGreaterThan(1);
   });
 
+  it('notices it sooner when the machine says that its network is gone', () => {
+    start();
+    joinNewest();
+    vi.advanceTimersByTime(100);
+    window.dispatchEvent(new Event('offline'));
+    vi.advanceTimersByTime(3_000);
+    expect(client.state).toBe('waiting');
+  });
+
+  it('does not believe it while the server answers', () => {
+    start();
+    const socket = joinNewest();
+    vi.advanceTimersByTime(100);
+    window.dispatchEvent(new Event('offline'));
+    socket.answer('client.ping', {});
+    vi.advanceTimersByTime(3_000);
+    expect(client.state).toBe('open');
+  });
+
   it('keeps a quiet link whose pings are answered', () => {
     start();
     const socket = joinNewest();

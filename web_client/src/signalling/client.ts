@@ -34,6 +34,7 @@ const CLOSED_TOO_MANY = 4429;
 const TOO_MANY_WAIT_MS = 5_500;
 const PING_EVERY_MS = 4_000;
 const SILENCE_LIMIT_MS = 10_000;
+const OFFLINE_ANSWER_MS = 3_000;
 const JOIN_LIMIT_MS = 8_000;
 const CALL_LIMIT_MS = 15_000;
 /** After so many tries that never opened, ask why (an upgrade refused by HTTP says nothing). */
@@ -320,7 +321,14 @@ export class SignallingClient {
   private readonly onOnline = (): void => this.reconnectNow();
 
   /** The machine says that its network is gone: believe it only after an unanswered ping. */
-  private readonly onOffline = (): void => this.pulse();
+  private readonly onOffline = (): void => {
+    const { socket } = this;
+    const asked = Date.now();
+    this.pulse();
+    setTimeout(() => {
+      if (socket && this.state === 'open' && this.lastHeard < asked) this.lose(socket);
+    }, OFFLINE_ANSWER_MS);
+  };
 
   private reconnectNow(): void {
     if (this.state !== 'waiting') return;

@@ -229,7 +229,7 @@ export const testIds = {
   quality: 'quality',
   /** Link to the server `open` | `waiting` …; `data-media` is the media's state. */
   connection: 'connection',
-  /** Shown while sound is blocked. */
+  /** Shown only while sound is blocked: `blocked`. */
   soundBlocked: 'sound-blocked',
   /** `occupied` | `watching` | `superseded`. */
   occupied: 'occupied',
