@@ -17,6 +17,7 @@ from tests.integration.media_rig import (
     WorkerProcess,
     conducted,
     plan,
+    present,
     rtp_payload,
     running_worker,
     until,
@@ -92,11 +93,8 @@ async def test_tap_gives_what_the_plan_names_even_when_nobody_hears_it() -> None
 
         await apply(1, slots={1: "a"}, heard=("a",), taps=taps)
         publishers = [Publisher(conductor, venue) for venue in "abc"]
-        for publisher in publishers:
-            await publisher.start()
         viewer = Viewer(conductor, "v")
-        await viewer.start()
-        async with recording(worker) as recorder:
+        async with present(*publishers, viewer), recording(worker) as recorder:
             await until(lambda: len(recorder.packets("b", "microphone")) > 20, what="b is taped")
             hello = json.loads(recorder.records[0].payload)
             assert recorder.records[0].type == TapRecord.HELLO
@@ -121,9 +119,6 @@ async def test_tap_gives_what_the_plan_names_even_when_nobody_hears_it() -> None
             )
             await apply(3, slots={1: "b"}, heard=("b",))
             await until(lambda: recorder.ended, 5, "the tap is closed with its recording")
-        for publisher in publishers:
-            await publisher.close()
-        await viewer.close()
 
 
 def _switched_to(recorder: Recorder, slot: int, tag: int | None) -> bool:
@@ -137,13 +132,12 @@ async def test_a_recorder_may_go_and_come_back() -> None:
             "session.apply", epoch=1, plan=plan(1, slots={1: "a"}, taps=(("a", "camera"),))
         )
         publisher = Publisher(conductor, "a")
-        await publisher.start()
-        for _ in range(3):
-            async with recording(worker) as recorder:
-                await until(lambda: len(recorder.packets("a", "camera")) > 10)  # awaited here
-                # It begins with a key frame that was asked for, or gets one soon.
-                await until(lambda: _has_key_frame(recorder))  # awaited here
-        await publisher.close()
+        async with present(publisher):
+            for _ in range(3):
+                async with recording(worker) as recorder:
+                    await until(lambda: len(recorder.packets("a", "camera")) > 10)  # awaited here
+                    # It begins with a key frame that was asked for, or gets one soon.
+                    await until(lambda: _has_key_frame(recorder))  # awaited here
 
 
 def _has_key_frame(recorder: Recorder) -> bool:
@@ -168,8 +162,7 @@ async def test_sender_reports_place_a_publisher_in_time() -> None:
             "session.apply", epoch=1, plan=plan(1, taps=(("a", "camera"), ("a", "microphone")))
         )
         publisher = Publisher(conductor, "a")
-        await publisher.start()
-        async with recording(worker) as recorder:
+        async with present(publisher), recording(worker) as recorder:
             await until(lambda: len(recorder.streams()) == 2)
             assert publisher.transport is not None
             for sender in (publisher.video, publisher.audio):
@@ -186,4 +179,3 @@ async def test_sender_reports_place_a_publisher_in_time() -> None:
             ]
             assert offsets[0][0] == offsets[1][0], "one offset for all streams of a publisher"
             assert [o[1:] for o in offsets] == [(90_000, 0xE0000000 << 32)] * 2
-        await publisher.close()

@@ -36,7 +36,7 @@ class ControlClient:
         self._next += 1
         future = self._pending[self._next] = asyncio.get_running_loop().create_future()
         self.writer.write(encode({"id": self._next, "method": method, "params": params}))
-        frame = await asyncio.wait_for(future, 10)
+        frame = await asyncio.wait_for(future, 30)
         if "error" in frame:
             raise Refused(frame["error"])
         result: dict[str, Any] = frame["result"]
