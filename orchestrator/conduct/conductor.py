@@ -26,6 +26,7 @@ from orchestrator.conduct.worker_link import WorkerLink
 from orchestrator.consultation.media import media_plan
 from orchestrator.consultation.state import RUNNING, SessionState
 from orchestrator.protocol.signalling import MediaReset, StageSwitched, TransportNotice
+from orchestrator.store.errors import StoreError, VersionConflict
 from orchestrator.store.placements import Placement, Placements
 from sfu.control import messages as control
 from sfu.control.errors import ControlError, StaleEpoch
@@ -34,7 +35,8 @@ from sfu.control.plan import MediaPlan
 log = structlog.get_logger(__name__)
 
 APPLY_TIMEOUT = 2.0
-RETRY_AFTER = 0.2
+RETRY_AFTER = 0.1
+LONGEST_RETRY = 2.0
 CLOSE_AFTER_END = 5.0
 """Seconds after the end of a session that its media is taken down: the recorder closes first."""
 
@@ -82,6 +84,7 @@ class Conductor:
         self._recorder = recorder
         self._listeners: list[Listener] = []
         self._wake = asyncio.Event()
+        self._pause = RETRY_AFTER
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -212,11 +215,12 @@ class Conductor:
                 continue  # `worker_up` wakes again
             try:
                 await self._reconcile()
-            except StaleEpoch:
+                self._pause = RETRY_AFTER
+            except (StaleEpoch, VersionConflict):
                 log.error("conductor_superseded", session=self.session_id)
-                self.media.epoch = await self._placements.claim_epoch(self.session_id)
+                await self._claim_again()
                 self._retry_soon()
-            except ControlError as error:
+            except (ControlError, StoreError) as error:
                 log.warning("conductor_retries", session=self.session_id, error=str(error))
                 self._retry_soon()
             except Exception:
@@ -225,7 +229,15 @@ class Conductor:
                 self._retry_soon()
 
     def _retry_soon(self) -> None:
-        asyncio.get_running_loop().call_later(RETRY_AFTER, self._wake.set)
+        asyncio.get_running_loop().call_later(self._pause, self._wake.set)
+        self._pause = min(self._pause * 2, LONGEST_RETRY)
+
+    async def _claim_again(self) -> None:
+        """Another conductor has spoken: whoever speaks last has the log's newest state."""
+        try:
+            self.media.epoch = await self._placements.claim_epoch(self.session_id)
+        except StoreError as error:
+            log.warning("epoch_not_claimed", session=self.session_id, error=str(error))
 
     async def _reconcile(self) -> None:
         state = await self._sessions.state(self.session_id)
