@@ -57,6 +57,13 @@ static void on_datagram(struct engine *e, int socket, const union address *from,
     }
 }
 
+static void take_commands(struct engine *e) {
+    struct command command;
+    for (int i = 0; i < COMMANDS && command_take(&e->commands, &command); i++) {
+        apply_command(e, &command);
+    }
+}
+
 static void receive(struct engine *e, int index) {
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
@@ -74,6 +81,7 @@ static void receive(struct engine *e, int index) {
         if (count <= 0) {
             return;
         }
+        take_commands(e); /* what Python ordered before a packet was sent holds for that packet */
         for (int i = 0; i < count; i++) {
             size_t length = messages[i].msg_len;
             counter_add(&e->counters.packets_in, 1);
@@ -115,13 +123,6 @@ static void tick(struct engine *e) {
     }
     for (struct tap *tap = e->taps; tap != NULL; tap = tap->next) {
         tap_note_gap(&tap->buffer, e->now_ns);
-    }
-}
-
-static void take_commands(struct engine *e) {
-    struct command command;
-    for (int i = 0; i < COMMANDS && command_take(&e->commands, &command); i++) {
-        apply_command(e, &command);
     }
 }
 
