@@ -141,7 +141,8 @@ class Conductor:
     async def wait_media_ready(self, timeout: float) -> bool:
         """Wait for `media_ready`, at most `timeout` seconds; returns it."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._ready.wait()
         return self.media_ready
 
     # --- what the worker says (WorkerUser) --------------------------------------------------
