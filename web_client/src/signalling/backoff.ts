@@ -2,7 +2,7 @@
 
 const FIRST_MS = 150;
 const STEP_MS = 500;
-const LONGEST_MS = 8_000;
+const LONGEST_MS = 4_000;
 
 /**
  * Milliseconds before try number `attempt` (0 is the first after a loss). The first is quick,
