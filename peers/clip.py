@@ -85,6 +85,7 @@ def _encode(name: str, number: int, file: Path) -> None:
             "g": str(FRAMES_PER_SECOND),
             "keyint_min": str(FRAMES_PER_SECOND),
             "auto-alt-ref": "0",
+            "threads": "1",  # more only spin beside the product on a small machine
         }
         audio = out.add_stream("libopus", rate=SAMPLE_RATE, layout="mono")
         audio.options = {"frame_duration": "20", "application": "voip"}
