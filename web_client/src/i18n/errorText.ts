@@ -4,7 +4,7 @@ import { tOr } from './index';
 /** `code` is a stable reason of the server, or `network` or `timeout` from the client itself. */
 export function errorCode(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'code' in error) {
-    const code = (error).code;
+    const code = error.code;
     if (typeof code === 'string') return code;
   }
   return 'unknown';
