@@ -1,7 +1,7 @@
 """Real Chromium, one process a venue, with its own camera colour and microphone tone."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,32 @@ selector => {
 }
 """
 """The colour in the middle of a video element, from its decoded picture."""
+
+LOUDNESS = """
+async () => {
+  const sounding = [...document.querySelectorAll('audio, video')].filter(
+    e => e.srcObject && !e.paused && !e.muted && e.volume > 0 && !e.dataset.local);
+  const tracks = sounding.flatMap(e => e.srcObject.getAudioTracks());
+  if (tracks.length === 0) return -200;
+  const ear = window.__loudness ??= {context: new AudioContext(), nodes: new Map()};
+  if (ear.context.state !== 'running') await ear.context.resume();
+  for (const track of tracks) {
+    if (ear.nodes.has(track.id)) continue;
+    const analyser = new AnalyserNode(ear.context, {fftSize: 16384});
+    ear.context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    ear.nodes.set(track.id, analyser);
+  }
+  await new Promise(done => setTimeout(done, 350));
+  let peak = 0;
+  for (const {id} of tracks) {
+    const samples = new Float32Array(16384);
+    ear.nodes.get(id).getFloatTimeDomainData(samples);
+    for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+  }
+  return peak > 0 ? 20 * Math.log10(peak) : -200;
+}
+"""
+"""The peak in dB of the last third of a second, over all that a person here would hear."""
 
 LISTEN = """
 async hertz => {
@@ -96,6 +122,11 @@ class Browser:
         """Names of the signs whose tone is heard here."""
         return {n for n, db in (await self.levels(signs)).items() if db > HEARD_DB}
 
+    async def loudness(self) -> float:
+        """Peak in dB of what a person at this page hears, whatever it is; -200 for silence."""
+        found: float = await self.page.evaluate(LOUDNESS)
+        return found
+
     async def stats(self, kind: str) -> list[dict[str, Any]]:
         """`getStats` of all peer connections, entries of one type."""
         found: list[dict[str, Any]] = await self.page.evaluate(
@@ -120,8 +151,10 @@ async def browser(
     language: str = "en-US",
     viewport: tuple[int, int] = (1280, 720),
     extra: Sequence[str] = (),
+    device: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Browser]:
-    """A Chromium process; with `sign`, a venue's devices. `permit`: the permission is granted."""
+    """A Chromium process; with `sign`, a venue's devices. `permit`: the permission is granted.
+    `device`: further context options of Playwright, of a telephone for example."""
     arguments = [*QUIET, *extra]
     if permit:
         arguments.append(PERMIT)
@@ -143,6 +176,7 @@ async def browser(
             viewport={"width": viewport[0], "height": viewport[1]},
             # Playwright mutes by default; then nothing is ever played.
             ignore_default_args=["--mute-audio"],
+            **(device or {}),
         )
         try:
             page = context.pages[0] if context.pages else await context.new_page()

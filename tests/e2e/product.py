@@ -39,6 +39,7 @@ class Product:
     http: aiohttp.ClientSession
     setup_token: str = ""
     pids: dict[str, int] = field(default_factory=dict)
+    signed_in: bool = False
 
     async def post(self, path: str, body: Any = None) -> Any:
         """POST as the signed-in person; asserts success."""
@@ -57,11 +58,14 @@ class Product:
             return answer
 
     async def sign_in(self) -> None:
-        """Redeem the one-time link of the first start."""
+        """Redeem the one-time link of the first start. Idempotent."""
+        if self.signed_in:
+            return
         await self.post(
             "/api/setup",
             {"token": self.setup_token, "username": "admin", "password": PASSWORD},
         )
+        self.signed_in = True
 
     def child(self, name: str) -> psutil.Process:
         """The process of `worker`, `recorder`, `orchestrator` or `valkey`."""

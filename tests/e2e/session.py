@@ -78,9 +78,15 @@ class LiveSession:
 
 @contextlib.asynccontextmanager
 async def live_session(
-    product: Product, folder: Path, names: tuple[str, ...] = NAMES, **options: Any
+    product: Product,
+    folder: Path,
+    names: tuple[str, ...] = NAMES,
+    *,
+    empty: tuple[str, ...] = (),
+    **options: Any,
 ) -> AsyncIterator[LiveSession]:
-    """Sign in, create, open and start a session in which every venue publishes and receives."""
+    """Sign in, create, open and start a session in which every venue publishes and receives,
+    but for the `empty` ones: their places are for browsers."""
     await product.sign_in()
     detail = await product.post(
         "/api/sessions",
@@ -92,6 +98,8 @@ async def live_session(
     )
     venues = {}
     for number, link in enumerate(detail["links"]):
+        if link["name"] in empty:
+            continue
         pictures = await asyncio.to_thread(clip, link["name"], number, folder / "clips")
         token = link["url"].rsplit("/", 1)[1]
         venues[link["name"]] = SyntheticVenue(product.url, token, pictures)
