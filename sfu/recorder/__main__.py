@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import structlog
 
+from sfu.process import configure_logging
 from sfu.recorder.server import RecorderServer
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folder", required=True, type=Path, help="where recordings are kept")
     parser.add_argument("--redis", default="", help="URL of the node registry, if there is one")
     options = parser.parse_args(argv)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+    configure_logging(process=f"recorder {options.id}")
     # libavformat calls it an error that VP8 has no extradata to extract, once a track.
     av.logging.set_level(av.logging.FATAL)
     return asyncio.run(_run(options))
@@ -53,9 +54,12 @@ async def _run(options: argparse.Namespace) -> int:
 
 def _registry(options: argparse.Namespace) -> asyncio.Task[None]:
     # A recorder that starts again loses media until it is up: Redis's library comes later.
-    from sfu.recorder.registry import announce
+    from sfu.registry import NodeHeartbeat
 
-    return asyncio.create_task(announce(options.redis, options.id, options.control))
+    heartbeat = NodeHeartbeat(
+        options.redis, node_id=options.id, kind="recorder", control=str(options.control)
+    )
+    return asyncio.create_task(heartbeat.run())
 
 
 if __name__ == "__main__":
