@@ -132,3 +132,13 @@ class VenuePage:
         return await self.browser.colour(
             f'{by_id("venue-slot")}[data-slot="{slot}"] {by_id("stage-video")}'
         )
+
+
+async def sign_in(browser: Browser, product: Product) -> None:
+    """Make the browser the person who is signed in at `product.http`."""
+    await browser.context.add_cookies(
+        [
+            {"name": cookie.key, "value": cookie.value, "url": product.url}
+            for cookie in product.http.cookie_jar
+        ]
+    )
