@@ -28,6 +28,8 @@ class Received:
     transit: float | None = None
     reported_expected: int = 0
     reported_packets: int = 0
+    last_report: int = 0
+    last_report_at: float = 0.0
 
     def take(self, packet: bytes, now: float) -> None:
         """Count a packet that arrived at `now` (monotonic seconds)."""
@@ -48,7 +50,12 @@ class Received:
                 self.jitter += (change - self.jitter) / 16
         self.transit = transit
 
-    def report_block(self) -> bytes:
+    def take_sender_report(self, ntp: int, now: float) -> None:
+        """Remember the middle 32 bits of its NTP time, for LSR and DLSR."""
+        self.last_report = ntp >> 16 & 0xFFFFFFFF
+        self.last_report_at = now
+
+    def report_block(self, now: float) -> bytes:
         """RFC 3550 section 6.4.1."""
         expected = self.highest - self.base + 1
         lost = max(0, expected - self.packets)
@@ -62,8 +69,13 @@ class Received:
             + min(lost, 0x7FFFFF).to_bytes(3, "big")
             + (self.highest & 0xFFFFFFFF).to_bytes(4, "big")
             + (round(self.jitter) & 0xFFFFFFFF).to_bytes(4, "big")
-            + bytes(8)
+            + self.last_report.to_bytes(4, "big")
+            + self._delay_since_report(now).to_bytes(4, "big")
         )
+
+    def _delay_since_report(self, now: float) -> int:
+        """DLSR in units of 1/65536 s; 0 before the first sender report."""
+        return round((now - self.last_report_at) * 65536) if self.last_report else 0
 
 
 class StageReceiver:
@@ -86,7 +98,7 @@ class StageReceiver:
             "media.transport.create",
             {"generation": signalling.generation, "direction": "recv"},
         )
-        transport = PeerTransport(parameters, on_rtp=self._take)
+        transport = PeerTransport(parameters, on_rtp=self._take, on_rtcp=self._take_rtcp)
         self._transport = transport
         transport_id = parameters["transport_id"]
         await call(
@@ -125,13 +137,25 @@ class StageReceiver:
         if stream is not None:
             stream.take(packet, time.monotonic())
 
+    def _take_rtcp(self, packet: bytes) -> None:
+        """Sender reports (200) of a compound packet."""
+        at = 0
+        while at + 16 <= len(packet):
+            if packet[at + 1] == 200:
+                stream = self._by_ssrc.get(int.from_bytes(packet[at + 4 : at + 8], "big"))
+                if stream is not None:
+                    ntp = int.from_bytes(packet[at + 8 : at + 16], "big")
+                    stream.take_sender_report(ntp, time.monotonic())
+            at += 4 * (int.from_bytes(packet[at + 2 : at + 4], "big") + 1)
+
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(REPORT_INTERVAL)
             heard = [s for s in self.streams.values() if s.packets][:31]
             if not heard or self._transport is None:
                 continue
-            blocks = b"".join(s.report_block() for s in heard)
+            now = time.monotonic()
+            blocks = b"".join(s.report_block(now) for s in heard)
             head = bytes([0x80 | len(heard), 201]) + (1 + len(blocks) // 4).to_bytes(2, "big")
             self._transport.send_rtcp(head + (1).to_bytes(4, "big") + blocks)
 

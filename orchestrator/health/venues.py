@@ -87,7 +87,34 @@ class Health:
         for _, stats in session.transports.values():
             if stats.venue_id is not None:
                 by_venue.setdefault(stats.venue_id, []).append(stats)
-        return by_venue
+        return {venue_id: with_round_trip(found) for venue_id, found in by_venue.items()}
+
+
+def with_round_trip(transports: list[TransportStats]) -> list[TransportStats]:
+    """The venue's round trip on its incoming streams too.
+
+    Receiver reports (RFC 3550 section 6.4.1) measure it on what the venue receives; a round trip
+    is of the path there and back, so it holds for what the venue sends on the same path.
+    """
+    measured = [
+        s.round_trip_ms for t in transports for s in t.streams if s.round_trip_ms is not None
+    ]
+    if not measured:
+        return transports
+    path = min(measured)
+    return [
+        t.model_copy(
+            update={
+                "streams": tuple(
+                    s
+                    if s.round_trip_ms is not None
+                    else s.model_copy(update={"round_trip_ms": path})
+                    for s in t.streams
+                )
+            }
+        )
+        for t in transports
+    ]
 
 
 def worst_loss(by_venue: dict[str, list[TransportStats]]) -> float:

@@ -88,3 +88,18 @@ def test_metrics_get_the_worst_loss() -> None:
     health.take(stats("t2", "main", loss=0.5))
     health.snapshot(session(), 1.0)
     assert figures == [0.5]
+
+
+def test_the_round_trip_of_the_path_is_shown_both_ways() -> None:
+    health = Health(clock=lambda: 0.0)
+    sent = stats("t1", "a")
+    out = (
+        sent.transports[0].streams[0].model_copy(update={"direction": "out", "round_trip_ms": 42.0})
+    )
+    back = sent.transports[0].model_copy(
+        update={"transport_id": "t2", "direction": "recv", "streams": (out,)}
+    )
+    health.take(sent)
+    assert of(health, "a").transports[0].streams[0].round_trip_ms is None
+    health.take(sent.model_copy(update={"transports": (back,)}))
+    assert {s.round_trip_ms for t in of(health, "a").transports for s in t.streams} == {42.0}
