@@ -103,7 +103,7 @@ def compare(n: int, pacing: str, hold_ms: float, *, rounds: int, seconds: float)
     on_time = [p for p in pairs if not (p[0].late or p[1].late)] or pairs
 
     def median(pick: str, which: int) -> float:
-        return statistics.median(getattr(p[which], pick) for p in on_time)
+        return float(statistics.median(getattr(p[which], pick) for p in on_time))
 
     return Row(
         bench="engine",
