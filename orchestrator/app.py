@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import datetime
+import errno
 import os
 import secrets
 import signal
@@ -40,7 +41,14 @@ from orchestrator.identity.link_key import LinkKeyError, load_or_create
 from orchestrator.identity.links import LinkSigner
 from orchestrator.identity.logins import Logins
 from orchestrator.identity.passwords import Passwords
-from orchestrator.runtime import StartError, machine_addresses, prepare_data_folder, runtime_paths
+from orchestrator.runtime import (
+    UNWRITABLE,
+    StartError,
+    machine_addresses,
+    prepare_data_folder,
+    runtime_paths,
+    unusable,
+)
 from orchestrator.startup import CANNOT_START_EXIT, DEMO_PASSWORD, PORT_IN_USE_EXIT
 from orchestrator.store.accounts import Accounts
 from orchestrator.store.audit import Audit
@@ -100,6 +108,7 @@ async def serve(settings: Settings, stop: asyncio.Event, *, demo: bool = False) 
         metrics = Metrics()
         truth = _Truth(database)
         sessions = Sessions(truth.log, announce=announce, on_outcome=metrics.command)
+        stack.push_async_callback(sessions.close)
         media = _Media(truth, sessions, folder, holder, str(paths.worker), str(paths.recorder))
         media.feed(metrics)
 
@@ -210,7 +219,8 @@ class _Media:
 
     async def start(self) -> None:
         """Take up the sessions that ran and the recordings that were left."""
-        known = [item.session_id for item in await self._truth.log.sessions()]
+        running = await self._truth.log.sessions(("open", "live", "paused"))
+        known = [item.session_id for item in running]
         left = await self._truth.recordings.list_all(states=("recording",))
         await self.conductors.start(known, [(r.session_id, r.recording_id) for r in left])
         await self.finalization.start()
@@ -352,11 +362,17 @@ def main() -> None:
         logs.configure(settings.log)
         asyncio.run(_run(settings, demo=given.demo))
     except (ConfigError, StartError, StoreError, LinkKeyError, tls.TlsError) as error:
-        sys.stderr.write(f"error [{error.code}]: {error}\n")
+        logs.tell(error.code, error)
         sys.exit(CANNOT_START_EXIT)
     except OSError as error:
-        sys.stderr.write(f"error [port_in_use]: {error.strerror}\n")
-        sys.exit(PORT_IN_USE_EXIT)
+        if error.errno == errno.EADDRINUSE:
+            logs.tell("port_in_use", error)
+            sys.exit(PORT_IN_USE_EXIT)
+        if error.errno not in UNWRITABLE:
+            raise
+        told = unusable(Path(error.filename or settings.data_folder), error)
+        logs.tell(told.code, told)
+        sys.exit(CANNOT_START_EXIT)
 
 
 if __name__ == "__main__":

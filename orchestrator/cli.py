@@ -14,7 +14,6 @@ from orchestrator.config import ConfigError, Settings, environment, load
 from orchestrator.runtime import StartError, lock_data_folder, prepare_data_folder
 from orchestrator.startup import CANNOT_START_EXIT, demonstration, prepare, programs
 from orchestrator.supervisor import Supervisor
-from orchestrator.tls import TlsError
 
 app = cyclopts.App(
     name="plenary",
@@ -48,7 +47,10 @@ def up(
     lock = lock_data_folder(prepare_data_folder(settings))
     try:
         paths = prepare(settings)
-        return asyncio.run(_supervise(Supervisor(programs(settings, paths, demo=demo))))
+        try:
+            return asyncio.run(_supervise(Supervisor(programs(settings, paths, demo=demo))))
+        finally:
+            paths.remove()
     finally:
         os.close(lock)
 
@@ -91,9 +93,11 @@ def main() -> None:
     """Entry point; an error that people can mend is one line with its code, not a traceback."""
     try:
         app()
-    except (ConfigError, StartError, TlsError) as error:
-        sys.stderr.write(f"error [{error.code}]: {error}\n")
+    except (ConfigError, StartError) as error:
+        logs.tell(error.code, error)
         sys.exit(CANNOT_START_EXIT)
+    except KeyboardInterrupt:  # Ctrl-C before anything was started
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

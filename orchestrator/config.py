@@ -98,7 +98,9 @@ def load(
     """
     merged: dict[str, Any] = {}
     if file is not None:
-        _merge(merged, _read_toml(file))
+        content = _read_toml(file)
+        _check_known(content)  # before an override hides what is wrong in it
+        _merge(merged, content)
     _merge(merged, _from_environment(environment))
     for section, values in (overrides or {}).items():
         _merge(merged, {section: {k: v for k, v in values.items() if v is not None}})

@@ -31,3 +31,8 @@ def configure(settings: Log) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, force=True)
+
+
+def tell(code: str, error: BaseException) -> None:
+    """One line for people: what keeps the process from running, with its stable code."""
+    sys.stderr.write(f"error [{code}]: {' '.join(str(error).split())}\n")

@@ -5,7 +5,8 @@ StartError
 ├── AlreadyRunning     already_running
 ├── ReadOnly           read_only
 ├── DiskFull           disk_full
-└── SocketPathTooLong  config_invalid
+├── SocketPathTooLong  config_invalid
+└── CannotListen       config_invalid: not an address of this machine, or not allowed there
 """
 
 import errno
@@ -50,6 +51,25 @@ class SocketPathTooLong(StartError):
     code = "config_invalid"
 
 
+class CannotListen(StartError):
+    code = "config_invalid"
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+UNWRITABLE = _NO_ROOM | {errno.EROFS, errno.EACCES, errno.EPERM}
+"""Error numbers that say something of the data folder's disk or rights, not of our code."""
+
+
+def unusable(place: Path, error: OSError) -> StartError:
+    """Why a file or folder of ours could not be made or written."""
+    if error.errno in _NO_ROOM:
+        return DiskFull(f"no space left for {place}: free some and start again")
+    return ReadOnly(
+        f"{place} cannot be written ({error.strerror}): "
+        "give this user write access or choose another folder with --data"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimePaths:
     """Sockets of the processes on this machine, in a private folder with a short name."""
@@ -83,10 +103,14 @@ class RuntimePaths:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise ReadOnly(f"cannot make {self.folder}: {error.strerror}") from error
+            raise unusable(self.folder, error) from error
         status = self.folder.stat()
         if status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise ReadOnly(f"{self.folder} must belong to you alone (mode 0700): remove it")
+
+    def remove(self) -> None:
+        """Take the folder away when no process uses it any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def runtime_paths(data_folder: Path) -> RuntimePaths:
@@ -106,12 +130,7 @@ def prepare_data_folder(settings: Settings) -> Path:
         probe.write_bytes(b"plenary" * 512)
         probe.unlink()
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for {folder}: free some and start again") from error
-        raise ReadOnly(
-            f"the data folder {folder} cannot be written ({error.strerror}): "
-            "give this user write access or choose another with --data"
-        ) from error
+        raise unusable(folder, error) from error
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     if free_mb < settings.data.minimum_free_mb:
         raise DiskFull(
@@ -124,9 +143,13 @@ def prepare_data_folder(settings: Settings) -> Path:
 def lock_data_folder(folder: Path) -> int:
     """Hold the folder for this process; returns the descriptor that keeps the lock.
 
-    Raises AlreadyRunning when another supervisor has it.
+    Raises AlreadyRunning when another supervisor has it, ReadOnly, DiskFull.
     """
-    descriptor = os.open(folder / "plenary.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = folder / "plenary.lock"
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise unusable(file, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -142,7 +165,7 @@ def lock_data_folder(folder: Path) -> int:
 
 
 def check_port(host: str, port: int, kind: socket.SocketKind) -> None:
-    """Raises PortInUse when nothing else can be bound there."""
+    """Raises PortInUse or CannotListen when nothing can be bound there. Port 0: any."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         if kind is socket.SOCK_STREAM:
@@ -150,14 +173,22 @@ def check_port(host: str, port: int, kind: socket.SocketKind) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            name = "TCP" if kind is socket.SOCK_STREAM else "UDP"
+            pages = kind is socket.SOCK_STREAM
+            name, flag = ("TCP", "--port") if pages else ("UDP", "--media-port")
             if error.errno == errno.EADDRINUSE:
-                flag = "--port" if kind is socket.SOCK_STREAM else "--media-port"
                 raise PortInUse(
                     f"{name} port {port} on {host} is in use: stop what uses it, "
                     f"or choose another with {flag}"
                 ) from error
-            raise PortInUse(f"cannot listen on {host} {name} {port}: {error.strerror}") from error
+            if error.errno == errno.EACCES:
+                raise CannotListen(
+                    f"this user may not listen on {name} port {port}: choose one above 1023 "
+                    f"with {flag}"
+                ) from error
+            key = "server.host (--host)" if pages else "media.addresses"
+            raise CannotListen(
+                f"cannot listen on {host} ({error.strerror}): give {key} an address of this machine"
+            ) from error
 
 
 def media_addresses(settings: Settings) -> tuple[str, ...]:

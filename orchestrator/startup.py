@@ -28,12 +28,11 @@ DEMO_PASSWORD = "PLENARY_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
 def prepare(settings: Settings) -> RuntimePaths:
     """Check what can be checked before anything is started; hold the data folder's lock already,
     so that a second start hears that, not of its ports. Raises StartError."""
+    check_port(settings.server.host, settings.server.port, socket.SOCK_STREAM)
+    for address in media_addresses(settings):
+        check_port(address, settings.media.port, socket.SOCK_DGRAM)
     paths = runtime_paths(settings.data_folder)
     paths.create()
-    check_port(settings.server.host, settings.server.port, socket.SOCK_STREAM)
-    if settings.media.port:
-        for address in media_addresses(settings):
-            check_port(address, settings.media.port, socket.SOCK_DGRAM)
     return paths
 
 
