@@ -1,11 +1,19 @@
-"""One running product for the tests of a file that only need sessions of their own in it."""
+"""Patience; and a running product for the tests of a file that share it."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
+from tests.e2e.pages import PATIENCE
 from tests.e2e.product import Product, running
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient() -> None:
+    """Several browsers on two cores: what should become true may take its time."""
+    expect.set_options(timeout=PATIENCE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

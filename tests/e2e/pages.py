@@ -5,9 +5,17 @@ from playwright.async_api import Locator, Page, expect
 from tests.e2e.browser import Browser
 from tests.e2e.product import PASSWORD, Product
 
+PATIENCE = 20_000
+"""Milliseconds that a condition may take on a busy machine."""
+
 
 def by_id(name: str) -> str:
     return f'[data-testid="{name}"]'
+
+
+async def state(page: Page, handle: str, wanted: str) -> None:
+    """Until the first element with this handle says so in `data-state`."""
+    await expect(page.locator(by_id(handle)).first).to_have_attribute("data-state", wanted)
 
 
 class HostPanel:

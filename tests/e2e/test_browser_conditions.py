@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.browser import HEARD_DB, Browser, browser
 from tests.e2e.cameras import GREEN
-from tests.e2e.pages import VenuePage, by_id, sign_in
+from tests.e2e.pages import VenuePage, by_id, sign_in, state
 from tests.e2e.product import Product
 from tests.e2e.session import LiveSession, live_session
 from tests.e2e.waiting import eventually
@@ -27,8 +27,6 @@ NO_MICROPHONE = """
   };
   media.enumerateDevices = async () => (await list()).filter(d => d.kind !== 'audioinput');
 """
-PATIENCE = 20_000
-"""Milliseconds that a condition may take on a busy machine."""
 TELEPHONE = {
     "has_touch": True,
     "is_mobile": True,
@@ -36,13 +34,6 @@ TELEPHONE = {
     "user_agent": "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/126.0.0.0 Mobile Safari/537.36",
 }
-
-
-async def state(page: Page, handle: str, wanted: str) -> None:
-    """Until the element says so in `data-state`."""
-    await expect(page.locator(by_id(handle)).first).to_have_attribute(
-        "data-state", wanted, timeout=PATIENCE
-    )
 
 
 async def decoded(chromium: Browser) -> int:
@@ -68,7 +59,7 @@ async def test_blocked_sound_is_seen_by_the_technician_and_turned_on_by_a_click(
         await sign_in(desk, product)
         await desk.page.goto(f"{product.url}/monitor#session={session.session_id}")
         row = desk.page.locator(f'{by_id("monitor-row")}[data-venue-id="{session.ids["East"]}"]')
-        await expect(row).to_be_visible(timeout=PATIENCE)
+        await expect(row).to_be_visible()
 
         # A restored tab comes back to the stage without a click, so the browser blocks sound,
         # unless the page may use a microphone. Looking into the page counts as a gesture, so the
@@ -78,7 +69,7 @@ async def test_blocked_sound_is_seen_by_the_technician_and_turned_on_by_a_click(
         page = chromium.page
         await page.goto(session.links["East"])
         flag = row.get_by_text("the browser blocks sound")
-        await expect(flag).to_be_visible(timeout=PATIENCE)
+        await expect(flag).to_be_visible()
         await state(page, "sound-blocked", "blocked")
         await eventually(lambda: decoded(chromium), lambda frames: frames > 5)
         assert await chromium.loudness() < HEARD_DB
@@ -86,7 +77,7 @@ async def test_blocked_sound_is_seen_by_the_technician_and_turned_on_by_a_click(
         await page.locator(by_id("sound-blocked")).get_by_role("button").click()
         await expect(page.locator(by_id("sound-blocked"))).to_be_hidden()
         await eventually(chromium.loudness, lambda db: db > HEARD_DB)
-        await expect(flag).to_be_hidden(timeout=PATIENCE)
+        await expect(flag).to_be_hidden()
 
 
 async def test_without_permission_one_listens_and_is_told_how_to_allow(
@@ -252,7 +243,7 @@ async def test_after_a_lost_network_all_returns_and_a_command_counts_once(
         await page.evaluate("window.untouched = true")
         notice = page.get_by_role("alert").filter(has_text="Reconnecting by itself")
         await chromium.context.set_offline(True)
-        await expect(notice).to_be_visible(timeout=PATIENCE)
+        await expect(notice).to_be_visible()
         await page.click(by_id("floor-request"))
         await page.fill(by_id("floor-subject"), "Asked while the network was away")
         await page.click(by_id("floor-send"))
@@ -262,7 +253,7 @@ async def test_after_a_lost_network_all_returns_and_a_command_counts_once(
 
         await state(page, "connection", "open")
         await state(page, "floor", "waiting")
-        await expect(notice).to_be_hidden(timeout=PATIENCE)
+        await expect(notice).to_be_hidden()
         view = await chair.until(lambda v: v["floor"]["queue"] != [])
         requests = [
             r["subject"]
