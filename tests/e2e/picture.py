@@ -34,10 +34,13 @@ async def make(target: Path) -> None:
                 await page.click(by_id("sign-in-submit"))
                 await page.locator(by_id("session-row")).first.click()
                 tiles = "document.querySelectorAll('video').length && " + (
-                    "[...document.querySelectorAll('video')].filter(v => v.videoWidth > 2).length"
+                    "[...document.querySelectorAll('video')].filter(v => v.currentTime > 3).length"
                 )
                 await eventually(lambda: page.evaluate(tiles), lambda n: n >= 6, 60)
-                await page.wait_for_selector(by_id("holder-row"))
+                await page.wait_for_selector(
+                    f"{by_id('control-panel')}:has({by_id('holder-row')}):has({by_id('queue-row')})",
+                    timeout=90_000,
+                )
                 await page.screenshot(path=str(target / "host.png"))
             async with browser(
                 folder,
