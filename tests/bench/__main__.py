@@ -1,4 +1,4 @@
-"""`scripts/bench`: `engine` (CPU per packet beside the bound)."""
+"""`scripts/bench`: `engine` (CPU per packet beside the bound), `soak` (kills in a live session)."""
 
 import sys
 from typing import Annotated
@@ -39,6 +39,19 @@ def engine(
                     f"{row.p99_ms:>8} {row.syscalls_per_packet:>7} {row.delivered:>10}\n"
                 )
                 sys.stdout.flush()
+
+
+@app.command
+def soak(kills: int = 200, *, seed: int = 1, slack: float = 1.0) -> None:
+    """Kill processes of a live session, and check each time that it goes on."""
+    import asyncio
+    import tempfile
+    from pathlib import Path
+
+    from tests.bench.soak import run
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder), kills=kills, seed=seed, slack=slack))
 
 
 if __name__ == "__main__":
