@@ -6,18 +6,23 @@ Its consumers never change when its source does. Only `Router` points a bus at a
 from dataclasses import dataclass
 
 from sfu.control.rtp import Kind
+from sfu.control.tap import AUDIO_BUS_SLOT
 from sfu.engine.native import PacketEngine
 
 
 @dataclass
 class Bus:
-    """`identity` is what viewers know it by; `stream_id` groups a slot's video and audio."""
+    """`identity` is what viewers know it by; `stream_id` groups a slot's video and audio.
+
+    `slot`: set for a stage slot. `record_slot`: how a tap names it; None: not in the record.
+    """
 
     identity: str
     stream_id: str
     kind: Kind
     handle: int
     slot: int | None = None
+    record_slot: int | None = None
     source: int = 0
     alternate: int = 0
 
@@ -38,13 +43,15 @@ def slot_bus(engine: PacketEngine, slot: int, kind: Kind, tag: int) -> Bus:
         kind=kind,
         handle=engine.add_bus(video=kind == "video", tag=tag),
         slot=slot,
+        record_slot=slot,
     )
 
 
 def audio_bus(engine: PacketEngine, number: int) -> Bus:
     """An unpaired audio bus, for an open microphone that is not on stage."""
     name = f"audio-{number}"
-    return Bus(name, name, "audio", engine.add_bus(video=False))
+    handle = engine.add_bus(video=False)
+    return Bus(name, name, "audio", handle, record_slot=AUDIO_BUS_SLOT + number)
 
 
 def wall_bus(engine: PacketEngine, tile: int) -> Bus:

@@ -106,7 +106,7 @@ class Router:
         for member in self.members.values():
             for tile, bus in member.wall.items():
                 bus.point(self._engine, self._stream(member.tiles.get(tile)))
-        self._taps.follow(self.plan.recording, self._producer, self._stage.slots)
+        self._taps.follow(self.plan.recording, self._producer, self._stage.buses)
 
     def _producer(self, source: SourceRef) -> Producer | None:
         return self._live.get((source.venue_id, source.source))

@@ -25,9 +25,9 @@ class Stage:
         self._audio: dict[int, Bus] = {}
 
     @property
-    def slots(self) -> list[Bus]:
-        """Video and audio of every slot."""
-        return list(self._slots.values())
+    def buses(self) -> list[Bus]:
+        """Video and audio of every slot, and every unpaired audio bus."""
+        return [*self._slots.values(), *self._audio.values()]
 
     def shape(self, plan: MediaPlan) -> list[Bus]:
         """Make the buses the plan has; return those it has no more, for `remove`."""
@@ -70,7 +70,7 @@ class Stage:
 
     def close(self) -> None:
         """Remove every bus; idempotent."""
-        for bus in [*self._slots.values(), *self._audio.values()]:
+        for bus in self.buses:
             self._engine.remove_bus(bus.handle)
         self._slots.clear()
         self._audio.clear()

@@ -52,12 +52,14 @@ class Tap:
             if producer.kind == "video":
                 self._engine.request_key_frame(stream)
 
-    def follow_slots(self, buses: Iterable[Bus]) -> None:
-        """Report each switch of these slots. A bus is told to the engine once."""
+    def follow_buses(self, buses: Iterable[Bus]) -> None:
+        """Report each switch of these buses: what was seen and who was heard. A bus is told to
+        the engine once."""
         for bus in buses:
-            if bus.slot is not None and bus.handle not in self._buses:
+            if bus.record_slot is not None and bus.handle not in self._buses:
                 self._buses.add(bus.handle)
-                self._engine.tap_bus(self.handle, bus.handle, bus.slot, bus.kind == "video")
+                video = bus.kind == "video"
+                self._engine.tap_bus(self.handle, bus.handle, bus.record_slot, video)
 
     def request_key_frames(self) -> None:
         """So that a recording can be entered and cut every few seconds."""
@@ -101,7 +103,7 @@ class Taps:
         self,
         recording: RecordingPlan | None,
         find: Callable[[SourceRef], Producer | None],
-        slots: list[Bus],
+        buses: list[Bus],
     ) -> None:
         """Give every tap what the plan names; end those whose recording it does not have."""
         for tap in list(self._taps):
@@ -110,7 +112,7 @@ class Taps:
                 continue
             found = (find(source) for source in recording.taps)
             tap.follow([producer for producer in found if producer is not None])
-            tap.follow_slots(slots)
+            tap.follow_buses(buses)
 
     def ended(self, handle: int) -> bool:
         """The engine reported that a tap's reader went away; False when it is none of ours."""

@@ -294,7 +294,7 @@ async def test_events_of_unknown_things_do_no_harm(agent: Agent) -> None:
 
 async def test_switches_of_slots_are_told(agent: Agent, client: ControlClient) -> None:
     await client.call("session.apply", epoch=1, plan=plan())
-    bus = agent.sessions.router("s")._stage.slots[1]
+    bus = agent.sessions.router("s")._stage.buses[1]
     agent.sessions.dispatch([BusSwitched(bus.handle, 0, 123, 456)])
     told = await client.event("slot.switched")
     assert (told["slot"], told["kind"]) == (bus.slot, bus.kind)

@@ -342,6 +342,9 @@ def test_tap_follows_what_the_plan_names_and_nothing_else() -> None:
         (1, True),
         (2, False),
         (2, True),
+        # Unpaired audio buses: who was heard is part of the record.
+        (17, False),
+        (18, False),
     ]
     scene.router.apply(plan("a", taps=(ref("a", "camera"),)))
     assert scene.engine.tapped[tap.handle] == {camera}
