@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -145,3 +146,16 @@ def fill(folder: Path) -> Path:
                 while True:
                     stream.write(b"\0" * size)
     return ballast
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """What a clean checkout holds, with the changes not yet committed. No built file is in it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source, target = ROOT / name, folder / name
+        if source.is_file():  # a file may be deleted and not yet committed
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return folder
