@@ -15,10 +15,27 @@ from orchestrator.runtime import StartError, lock_data_folder, prepare_data_fold
 from orchestrator.startup import CANNOT_START_EXIT, demonstration, prepare, programs
 from orchestrator.supervisor import Supervisor
 
+
+def _version() -> str:
+    """Of the installed package; a checkout that was not installed says so in its own file."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("plenary")
+    except metadata.PackageNotFoundError:
+        import tomllib
+
+        project = Path(__file__).parent.parent / "pyproject.toml"
+        return str(tomllib.loads(project.read_text())["project"]["version"])
+
+
 app = cyclopts.App(
     name="plenary",
+    version=_version,
     help="Real-time multi-site video consultation 多会场视频会商.",
 )
+
+WRONG_ARGUMENTS_EXIT = 2
 
 Config = Annotated[Path | None, cyclopts.Parameter(help="Settings file (TOML).")]
 Host = Annotated[str | None, cyclopts.Parameter(help="Address of the pages; off loopback: HTTPS.")]
@@ -92,7 +109,10 @@ def _settings(
 def main() -> None:
     """Entry point; an error that people can mend is one line with its code, not a traceback."""
     try:
-        app()
+        app(print_error=False, exit_on_error=False)
+    except cyclopts.CycloptsError as error:
+        logs.tell(ConfigError.code, error)
+        sys.exit(WRONG_ARGUMENTS_EXIT)
     except (ConfigError, StartError) as error:
         logs.tell(error.code, error)
         sys.exit(CANNOT_START_EXIT)

@@ -4,6 +4,9 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from peers.signalling import SignallingClient
 from tests.e2e.product import PASSWORD, Product, free_port, running
 from tests.e2e.waiting import eventually
 from tests.integration.installation import (
+    ROOT,
     Refusal,
     fill,
     gone,
@@ -213,6 +217,26 @@ async def test_bad_settings_name_what_is_wrong(
 async def test_an_unknown_setting_in_the_environment(tmp_path: Path) -> None:
     told = await up_refused(tmp_path / "data", PLENARY_SERVER__HOTS="127.0.0.1")
     told.check("config_invalid", "server.hots", "'host'")
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert told.stdout.strip() == project["version"]
+
+
+async def test_wrong_arguments(tmp_path: Path) -> None:
+    told = await up_refused(tmp_path / "data", "--prot", "8080")
+    told.check("config_invalid", "--prot", "--port")
+    told = await up_refused(tmp_path / "data", "--port", "abc")
+    told.check("config_invalid", "--port", "abc")
+    assert told.status == 2
 
 
 # --- a disk that fills while a session runs -----------------------------------------------------
