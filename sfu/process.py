@@ -60,7 +60,9 @@ def die_with_parent() -> None:
 def yield_to_media() -> None:
     """Nice the calling thread, and it alone (setpriority takes a thread id on Linux)."""
     with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CONTROL_NICENESS)
+        thread = threading.get_native_id()
+        nicer = os.getpriority(os.PRIO_PROCESS, thread) + CONTROL_NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, nicer))
 
 
 def listen_unix(path: str, *, backlog: int = 16) -> socket.socket:
