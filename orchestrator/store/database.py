@@ -12,9 +12,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -23,17 +20,16 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from orchestrator.store.errors import (
     AlreadyRunning,
-    DatabaseTooNew,
     DatabaseUrlInvalid,
     ReadOnly,
     StoreError,
     damaged,
     translate,
 )
+from orchestrator.store.schema import migrate
 
 T = TypeVar("T")
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -41,8 +37,6 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
-_MIGRATION_LOCK = 0x506C656E617279
-"""Advisory lock: of several orchestrators that start, one migrates and the others wait."""
 
 
 def parse_url(url: str) -> URL:
@@ -139,30 +133,11 @@ async def open_database(url: str) -> Database:
 
 async def _ready(database: Database) -> Database:
     try:
-        await database.run(_migrate)
-    except CommandError as error:
-        await database.close()
-        raise DatabaseTooNew(
-            f"the database {database.place} was written by a newer version of Plenary ({error}); "
-            "install that version, or put back a backup made before it"
-        ) from error
+        await database.run(lambda connection: migrate(connection, database.place))
     except BaseException:
         await database.close()
         raise
     return database
-
-
-async def _migrate(connection: AsyncConnection) -> None:
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-    await connection.run_sync(_upgrade)
-
-
-def _upgrade(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 # --- SQLite ---------------------------------------------------------------------------------
