@@ -71,15 +71,13 @@ def _recording(state: SessionState, audible: tuple[str, ...]) -> RecordingPlan |
             for source in _EVERY_SOURCE
         ]
         return RecordingPlan(recording_id=recording.recording_id, taps=tuple(taps))
-    venues = [venue_id for venue_id in state.stage.slots if venue_id is not None]
-    microphones: tuple[str, ...] = ()
+    cameras = [venue_id for venue_id in state.stage.slots if venue_id is not None]
+    speakers = [venue_id for venue_id in cameras if venue_id in audible]
     if recording.policy == "stage_and_speakers":
-        venues += state.floor.holders
-        microphones = audible
-    wanted: dict[SourceRef, None] = {}
-    for venue_id in venues:
-        wanted[_camera(venue_id)] = None
-        wanted[_microphone(venue_id)] = None
-    for venue_id in microphones:
-        wanted[_microphone(venue_id)] = None
+        cameras += state.floor.holders
+        speakers += audible
+    # A microphone that is not open is recorded only by `everything`, which venues are told of
+    # before they join.
+    wanted = dict.fromkeys([_camera(venue_id) for venue_id in cameras])
+    wanted.update(dict.fromkeys(_microphone(venue_id) for venue_id in speakers))
     return RecordingPlan(recording_id=recording.recording_id, taps=tuple(wanted))

@@ -144,7 +144,11 @@ class JoinLink(Body):
 
 
 class JoinedVenue(Body):
-    """Also GET /api/venue?session=…&venue=… (who does my cookie say I am)."""
+    """Also GET /api/venue?session=…&venue=… (who does my cookie say I am).
+
+    `records_closed_microphones`: the session's recording policy is `everything`; the page says so
+    before the venue joins.
+    """
 
     session_id: str
     session_title: str
@@ -152,6 +156,7 @@ class JoinedVenue(Body):
     venue_name: str
     kind: Literal["main", "branch"]
     phase: Phase
+    records_closed_microphones: bool
 
 
 class RecordingItem(Body):

@@ -51,4 +51,5 @@ def _joined(state: SessionState, venue_id: str) -> JoinedVenue:
         venue_name=venue.name,
         kind=venue.kind,
         phase=state.phase,
+        records_closed_microphones=state.recording_policy == "everything",
     )

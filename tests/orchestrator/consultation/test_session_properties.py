@@ -320,12 +320,16 @@ class Sessions(RuleBasedStateMachine):
             return
         running = state.recording_now
         assert running is not None
-        taps = {tap.venue_id for tap in recording.taps}
+        taps = {tap.venue_id for tap in recording.taps if tap.source == "camera"}
+        microphones = {tap.venue_id for tap in recording.taps if tap.source == "microphone"}
         on_stage = {venue for venue in state.stage.slots if venue is not None}
         if running.policy == "stage":
             assert taps == on_stage
         elif running.policy == "stage_and_speakers":
-            assert taps == on_stage | state.floor.holders.keys() | set(heard(state))
+            assert taps == on_stage | state.floor.holders.keys()
+            assert microphones == set(heard(state))
+        if running.policy != "everything":
+            assert microphones <= set(heard(state))
         assert len(set(recording.taps)) == len(recording.taps)
 
     @invariant()

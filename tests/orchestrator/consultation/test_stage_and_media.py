@@ -188,6 +188,10 @@ def test_taps_are_what_the_policy_allows(policy: str, expected: set[str]) -> Non
     assert cameras == expected
     heard_too = {MAIN, "b3"} if policy == "stage_and_speakers" else set()
     assert microphones == expected | heard_too
+    # Muted, b2 is still on stage; its microphone is not open, and only `everything` records it.
+    session.do(c.SetVenueAudio(venue_id="b2", muted=True))
+    assert (("b2", "microphone") in _taps(session)) == (policy == "everything")
+    assert ("b2", "camera") in _taps(session)
     session.do(c.StopRecording())
     assert media_plan(session.state).recording is None
 

@@ -143,6 +143,7 @@ async def test_a_link_is_exchanged_for_a_cookie_of_its_venue_only(site: Site) ->
             "venue_name": "北京",
             "kind": "branch",
             "phase": "scheduled",
+            "records_closed_microphones": False,
         },
     )
     query = f"/api/venue?session={session_id}&venue="

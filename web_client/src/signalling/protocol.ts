@@ -489,6 +489,9 @@ export interface YouView {
 }
 /**
  * Also GET /api/venue?session=…&venue=… (who does my cookie say I am).
+ *
+ * `records_closed_microphones`: the session's recording policy is `everything`; the page says so
+ * before the venue joins.
  */
 export interface JoinedVenue {
   session_id: string;
@@ -497,6 +500,7 @@ export interface JoinedVenue {
   venue_name: string;
   kind: "main" | "branch";
   phase: "scheduled" | "open" | "live" | "paused" | "ended" | "archived";
+  records_closed_microphones: boolean;
 }
 /**
  * `session.leave`: the page closes on purpose; the server forgets it at once.

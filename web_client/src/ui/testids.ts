@@ -176,6 +176,8 @@ export const testIds = {
   venueLinkError: 'venue-link-error',
   /** Choosing devices. */
   prejoin: 'prejoin',
+  /** The session records microphones that are not open. */
+  recordsEverything: 'records-everything',
   /** `idle` | `starting` | `ok` | `off` | `none` | `refused` | `busy` | `lost` | `insecure`. */
   cameraPreview: 'camera-preview',
   /** The same words for the microphone. */
