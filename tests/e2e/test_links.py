@@ -166,3 +166,22 @@ async def renew(page: Page, session: LiveSession, venue_id: str) -> str:
     await page.locator(".el-message-box__btns button").last.click()
     fresh: str = await eventually(url.input_value, lambda now: now != old)
     return fresh
+
+
+@pytest.mark.parametrize(("language", "word"), [("en-US", "recorded"), ("zh-CN", "录制")])
+async def test_a_session_that_records_closed_microphones_says_so_before_one_joins(
+    product: Product, tmp_path: Path, language: str, word: str
+) -> None:
+    venues = [{"name": "Main", "kind": "main"}]
+    for policy in ("everything", "stage_and_speakers"):
+        detail = await product.post(
+            "/api/sessions", {"title": policy, "venues": venues, "recording_policy": policy}
+        )
+        async with browser(tmp_path, GREEN, language=language) as chromium:
+            await chromium.page.goto(detail["links"][0]["url"])
+            await chromium.page.wait_for_selector(by_id("prejoin"))
+            notice = chromium.page.locator(by_id("records-everything"))
+            if policy == "everything":
+                await expect(notice).to_contain_text(word)
+            else:
+                await expect(notice).to_have_count(0)
