@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
 
-import segno
 from aiohttp import web
 
 from orchestrator.consultation import commands
@@ -86,6 +85,8 @@ class SessionRoutes:
         if link is None or link.revoked:
             raise NoSuchVenue("this venue has no join link; make a new one")
         image = io.BytesIO()
+        import segno  # only here: a tenth of a second of every start
+
         code = segno.make(self._url(state, link), error="m", micro=False)
         code.save(image, kind="svg", scale=6, border=4, xmldecl=False, svgclass=None)
         return web.Response(
