@@ -83,7 +83,6 @@ def programs(settings: Settings, paths: RuntimePaths, *, demo: bool) -> tuple[Pr
                 "--redis",
                 redis_url,
             ),
-            head_start=1.0,
         ),
         Program(
             "orchestrator",

@@ -31,8 +31,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Program:
     """One process to keep running. `fatal_exit_codes`: a restart would not help, end everything.
 
-    `once`: its end is not a failure (the demo, which has done its job). `head_start`: seconds that
-    the other programs have before its first start, so that it does not slow theirs on few cores.
+    `once`: its end is not a failure (the demo, which has done its job).
     """
 
     name: str
@@ -40,7 +39,6 @@ class Program:
     environment: tuple[tuple[str, str], ...] = ()
     fatal_exit_codes: frozenset[int] = frozenset()
     once: bool = False
-    head_start: float = 0.0
 
 
 def module(name: str, *arguments: str | Path | int) -> tuple[str, ...]:
@@ -77,7 +75,6 @@ class Supervisor:
 
     async def _keep(self, program: Program) -> None:
         back_off = FIRST_BACK_OFF
-        await self._pause(program.head_start)
         while not self._stopping.is_set():
             started = time.monotonic()
             process = await self._start(program)
@@ -94,14 +91,9 @@ class Supervisor:
             if time.monotonic() - started > STABLE_AFTER:
                 back_off = FIRST_BACK_OFF
             log.warning("process_ended", name=program.name, code=code, again_in=back_off)
-            await self._pause(back_off)
-            back_off = min(back_off * 2, LONGEST_BACK_OFF)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, or until everything is to end."""
-        if seconds > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), seconds)
+                await asyncio.wait_for(self._stopping.wait(), back_off)
+            back_off = min(back_off * 2, LONGEST_BACK_OFF)
 
     async def _start(self, program: Program) -> asyncio.subprocess.Process:
         parent = os.getpid()
